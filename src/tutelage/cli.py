@@ -1,0 +1,204 @@
+"""The command line: parse, call, print. No logic lives here."""
+
+import json
+import sys
+import traceback
+from typing import Annotated, Any
+
+import typer
+
+from tutelage import recipe as recipes
+from tutelage.errors import TutelageError
+from tutelage.recipe import Recipe
+from tutelage.run.chatting import chat as run_chat
+from tutelage.run.comparing import compare as run_compare
+from tutelage.run.comparing import show_comparison
+from tutelage.run.demo import demo as run_demo
+from tutelage.run.initialising import init as run_init
+from tutelage.run.inspecting import inspect as run_inspect
+from tutelage.run.inspecting import show_inspection
+from tutelage.run.previewing import preview as run_preview
+from tutelage.run.previewing import show_preview
+from tutelage.run.training import train as run_train
+from tutelage.terminal import Terminal
+
+app = typer.Typer(
+    name="tutelage",
+    help="Supervised fine-tuning with evidence: what was trained, what improved, what was forgotten.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+data_app = typer.Typer(help="Look at data before training on them.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on the last line of stdout.")]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key, as train.learning_rate=1e-4.")
+]
+Data = Annotated[list[str], typer.Option("--data", help="File, folder, glob or Hub id; repeat for several.")]
+Model = Annotated[str, typer.Option("--model", help="Model folder, Hub id, or pupil.")]
+Template = Annotated[str | None, typer.Option("--template", help="Library name or Jinja file.")]
+
+
+@app.command()
+def demo(
+    json: Json = False,
+    output: Annotated[str, typer.Option(help="Folder of the run; an earlier demo in it is replaced.")] = "runs/demo",
+) -> None:
+    """Train the bundled model in about a minute and see it follow instructions: [bold]tutelage demo[/bold]."""
+    terminal = Terminal(json=json)
+    _finish(run_demo(output=output, terminal=terminal).summary(), json)
+
+
+@app.command()
+def init(
+    data: Annotated[str, typer.Option("--data", help="File, folder, glob or Hub id.")],
+    model: Model = "pupil",
+    output: Annotated[str, typer.Option(help="Where the recipe is written.")] = "recipe.yaml",
+    json: Json = False,
+) -> None:
+    """Write a commented recipe for your data: [bold]tutelage init --data rows.jsonl[/bold]."""
+    terminal = Terminal(json=json)
+    path = run_init(data, model=model, output=output, terminal=terminal)
+    terminal.say(f"{path} is written; next: [bold]tutelage train {path}[/bold]")
+    _finish({"recipe": str(path)}, json)
+
+
+@data_app.command("inspect")
+def data_inspect(
+    data: Data,
+    model: Annotated[str | None, typer.Option("--model", help="Count tokens and render as this model would.")] = None,
+    template: Template = None,
+    rows: Annotated[int, typer.Option(min=0, help="How many of the first rows are shown.")] = 5,
+    set_: Set = None,
+    json: Json = False,
+) -> None:
+    """First rows, format, lengths, and what is unusable: [bold]tutelage data inspect --data rows.jsonl[/bold]."""
+    terminal = Terminal(json=json)
+    recipe = _recipe(data, model, template, set_)
+    seen = run_inspect(recipe, with_model=model is not None, rows=rows, terminal=terminal)
+    show_inspection(seen, terminal)
+    _finish(seen.summary(), json)
+
+
+@app.command()
+def preview(
+    data: Data,
+    model: Model = "pupil",
+    template: Template = None,
+    rows: Annotated[int, typer.Option(min=1, help="How many rows.")] = 3,
+    ids: Annotated[bool, typer.Option("--ids", help="Show token ids.")] = False,
+    set_: Set = None,
+    json: Json = False,
+) -> None:
+    """Which tokens are trained, in colour: [bold]tutelage preview --model DIR --data rows.jsonl[/bold]."""
+    terminal = Terminal(json=json)
+    shown = run_preview(_recipe(data, model, template, [*(set_ or []), f"data.max_rows={rows}"]))
+    if not json:
+        show_preview(shown, terminal, ids=ids)
+    _finish(shown.summary(), json)
+
+
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(help="Recipe file (tutelage init writes one).")],
+    set_: Set = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the newest checkpoint.")] = False,
+    json: Json = False,
+) -> None:
+    """Fine-tune, ask the same questions before and after, write the report: [bold]tutelage train recipe.yaml[/bold]."""
+    terminal = Terminal(json=json)
+    result = run_train(recipes.load(recipe, set_ or []), terminal=terminal, resume=resume)
+    if result.comparison is not None:
+        show_comparison(result.comparison, terminal)
+    terminal.say(f"model: {result.output_dir / 'model'}\nreport: [bold]{result.report}[/bold]")
+    _finish(result.summary(), json)
+
+
+@app.command()
+def compare(
+    models: Annotated[list[str], typer.Argument(help="Two or more models, the base first.")],
+    data: Data,
+    template: Template = None,
+    questions: Annotated[int, typer.Option(min=1, help="At most so many questions.")] = 100,
+    output: Annotated[str | None, typer.Option(help="JSON file for all answers.")] = None,
+    set_: Set = None,
+    json: Json = False,
+) -> None:
+    """The same questions to several models: [bold]tutelage compare pupil runs/demo/model --data F[/bold]."""
+    terminal = Terminal(json=json)
+    recipe = _recipe(data, None, template, [f"evaluate.num_questions={questions}", *(set_ or [])])
+    result = run_compare(models, recipe, output=output, terminal=terminal)
+    show_comparison(result.comparison, terminal)
+    _finish(result.summary(), json)
+
+
+@app.command()
+def chat(
+    model: Annotated[str, typer.Argument(help="Model folder, Hub id, or pupil.")],
+    template: Template = None,
+    system: Annotated[str | None, typer.Option(help="System message.")] = None,
+    max_new_tokens: Annotated[int, typer.Option(min=1, help="Limit of one answer.")] = 256,
+    set_: Set = None,
+) -> None:
+    """Talk with a model (/reset forgets, /exit ends): [bold]tutelage chat runs/demo/model[/bold]."""
+    more = [f"evaluate.max_new_tokens={max_new_tokens}", *(set_ or [])]
+    tree = {"model": {"name_or_path": model}, "template": {"name": template, "system": system}}
+    run_chat(recipes.build(tree, more), _typed(), _write)
+
+
+def _typed() -> Any:
+    """Lines that a person types, with a prompt where there is a terminal."""
+    if not sys.stdin.isatty():
+        yield from sys.stdin
+        return
+    while True:
+        try:
+            yield input("you> ")
+        except EOFError:
+            return
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def _recipe(data: list[str], model: str | None, template: str | None, overrides: list[str] | None) -> Recipe:
+    tree: dict[str, Any] = {"data": {"sources": data}}
+    if model is not None:
+        tree["model"] = {"name_or_path": model}
+    if template is not None:
+        tree["template"] = {"name": template}
+    return recipes.build(tree, overrides or [], place="command line")
+
+
+def _finish(result: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(result, ensure_ascii=False))
+
+
+def main() -> None:
+    """Entry point: exit code 0 done, 1 refused or failed with one message, 2 usage, 130 stopped with Ctrl-C."""
+    debug = "--debug" in sys.argv
+    arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
+    try:
+        app(arguments, standalone_mode=True)
+    except TutelageError as error:
+        if debug:
+            traceback.print_exc()
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        sys.exit(130)
+    except Exception as error:
+        if debug:
+            raise
+        print(f"error: {type(error).__name__}: {error}\n  to do: run again with --debug and report it", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

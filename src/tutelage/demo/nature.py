@@ -1,0 +1,65 @@
+"""True things about real animals, as short words: class, where it lives, what it eats, number of legs."""
+
+# name | class | home | food | legs
+ANIMALS = """
+buffalo 水牛 | mammal 哺乳动物 | farm 农场 | grass 草 | 4
+cow 奶牛 | mammal 哺乳动物 | farm 农场 | grass 草 | 4
+sheep 绵羊 | mammal 哺乳动物 | farm 农场 | grass 草 | 4
+goat 山羊 | mammal 哺乳动物 | farm 农场 | grass 草 | 4
+donkey 毛驴 | mammal 哺乳动物 | farm 农场 | grass 草 | 4
+lion 狮子 | mammal 哺乳动物 | savanna 草原 | meat 肉 | 4
+zebra 斑马 | mammal 哺乳动物 | savanna 草原 | grass 草 | 4
+giraffe 长颈鹿 | mammal 哺乳动物 | savanna 草原 | leaves 树叶 | 4
+hyena 鬣狗 | mammal 哺乳动物 | savanna 草原 | meat 肉 | 4
+cheetah 猎豹 | mammal 哺乳动物 | savanna 草原 | meat 肉 | 4
+rhinoceros 犀牛 | mammal 哺乳动物 | savanna 草原 | grass 草 | 4
+ostrich 鸵鸟 | bird 鸟类 | savanna 草原 | plants 植物 | 2
+vulture 秃鹫 | bird 鸟类 | savanna 草原 | meat 肉 | 2
+tiger 老虎 | mammal 哺乳动物 | forest 森林 | meat 肉 | 4
+squirrel 松鼠 | mammal 哺乳动物 | forest 森林 | nuts 坚果 | 4
+hedgehog 刺猬 | mammal 哺乳动物 | forest 森林 | insects 昆虫 | 4
+koala 考拉 | mammal 哺乳动物 | forest 森林 | leaves 树叶 | 4
+sloth 树懒 | mammal 哺乳动物 | forest 森林 | leaves 树叶 | 4
+panda 熊猫 | mammal 哺乳动物 | forest 森林 | bamboo 竹子 | 4
+gorilla 大猩猩 | mammal 哺乳动物 | forest 森林 | leaves 树叶 | 4
+owl 猫头鹰 | bird 鸟类 | forest 森林 | mice 老鼠 | 2
+woodpecker 啄木鸟 | bird 鸟类 | forest 森林 | insects 昆虫 | 2
+cuckoo 杜鹃鸟 | bird 鸟类 | forest 森林 | insects 昆虫 | 2
+toucan 巨嘴鸟 | bird 鸟类 | forest 森林 | fruit 水果 | 2
+moose 驼鹿 | mammal 哺乳动物 | forest 森林 | plants 植物 | 4
+whale 鲸鱼 | mammal 哺乳动物 | sea 大海 | krill 磷虾 | 0
+dolphin 海豚 | mammal 哺乳动物 | sea 大海 | fish 小鱼 | 0
+shark 鲨鱼 | fish 鱼类 | sea 大海 | fish 小鱼 | 0
+tuna 金枪鱼 | fish 鱼类 | sea 大海 | fish 小鱼 | 0
+swordfish 剑鱼 | fish 鱼类 | sea 大海 | fish 小鱼 | 0
+seahorse 海马 | fish 鱼类 | sea 大海 | shrimps 小虾 | 0
+herring 鲱鱼 | fish 鱼类 | sea 大海 | plankton 浮游生物 | 0
+sardine 沙丁鱼 | fish 鱼类 | sea 大海 | plankton 浮游生物 | 0
+barracuda 梭鱼 | fish 鱼类 | sea 大海 | fish 小鱼 | 0
+trout 鳟鱼 | fish 鱼类 | river 河流 | insects 昆虫 | 0
+pike 狗鱼 | fish 鱼类 | river 河流 | fish 小鱼 | 0
+otter 水獭 | mammal 哺乳动物 | river 河流 | fish 小鱼 | 4
+beaver 河狸 | mammal 哺乳动物 | river 河流 | bark 树皮 | 4
+hippopotamus 河马 | mammal 哺乳动物 | river 河流 | grass 草 | 4
+kingfisher 翠鸟 | bird 鸟类 | river 河流 | fish 小鱼 | 2
+heron 苍鹭 | bird 鸟类 | river 河流 | fish 小鱼 | 2
+crocodile 鳄鱼 | reptile 爬行动物 | river 河流 | meat 肉 | 4
+camel 骆驼 | mammal 哺乳动物 | desert 沙漠 | plants 植物 | 4
+scorpion 蝎子 | arachnid 蛛形动物 | desert 沙漠 | insects 昆虫 | 8
+rattlesnake 响尾蛇 | reptile 爬行动物 | desert 沙漠 | mice 老鼠 | 0
+penguin 企鹅 | bird 鸟类 | ice 冰原 | fish 小鱼 | 2
+polar_bear 北极熊 | mammal 哺乳动物 | ice 冰原 | seals 海豹 | 4
+frog 青蛙 | amphibian 两栖动物 | pond 池塘 | insects 昆虫 | 4
+newt 蝾螈 | amphibian 两栖动物 | pond 池塘 | insects 昆虫 | 4
+toad 蟾蜍 | amphibian 两栖动物 | garden 花园 | insects 昆虫 | 4
+dragonfly 蜻蜓 | insect 昆虫类 | pond 池塘 | mosquitoes 蚊子 | 6
+carp 鲤鱼 | fish 鱼类 | pond 池塘 | plants 植物 | 0
+eagle 老鹰 | bird 鸟类 | mountains 高山 | meat 肉 | 2
+yak 牦牛 | mammal 哺乳动物 | mountains 高山 | grass 草 | 4
+butterfly 蝴蝶 | insect 昆虫类 | garden 花园 | nectar 花蜜 | 6
+bee 蜜蜂 | insect 昆虫类 | garden 花园 | nectar 花蜜 | 6
+ladybird 瓢虫 | insect 昆虫类 | garden 花园 | aphids 蚜虫 | 6
+grasshopper 蚱蜢 | insect 昆虫类 | garden 花园 | grass 草 | 6
+spider 蜘蛛 | arachnid 蛛形动物 | garden 花园 | insects 昆虫 | 8
+mole 鼹鼠 | mammal 哺乳动物 | garden 花园 | worms 蚯蚓 | 4
+"""

@@ -1,0 +1,65 @@
+"""What can go wrong, as a tree. Every message says what was found and where, what was expected, and what to do.
+
+TutelageError
+├── RecipeError      a key, a value or a combination in the recipe
+├── DataError        files and rows
+│   └── LedgerError  too many rows would be lost (law 1)
+├── TemplateError    a chat template that is missing, broken, or cannot be made exact (laws 2 and 3)
+├── ModelError       weights, tokenizers, configurations
+├── TrainingError    the run itself
+└── MissingExtra     an optional package that is not installed
+"""
+
+
+class TutelageError(Exception):
+    """A problem that the user can mend. The command line prints it without a traceback and exits with 1.
+
+    Args:
+        found: what was found, with the value.
+        place: where: ``file:line``, a recipe key, a folder; empty where there is none.
+        expected: what would have been right.
+        remedy: what to do next, as a command or an edit.
+    """
+
+    def __init__(self, found: str, *, place: str = "", expected: str = "", remedy: str = "") -> None:
+        self.found, self.place, self.expected, self.remedy = found, place, expected, remedy
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        lines = [f"{self.place}: {self.found}" if self.place else self.found]
+        if self.expected:
+            lines.append(f"  expected: {self.expected}")
+        if self.remedy:
+            lines.append(f"  to do: {self.remedy}")
+        return "\n".join(lines)
+
+
+class RecipeError(TutelageError):
+    """A key, a value or a combination in the recipe."""
+
+
+class DataError(TutelageError):
+    """A file that cannot be read or rows that cannot be understood."""
+
+
+class LedgerError(DataError):
+    """More rows would be lost than ``data.max_lost_share`` allows."""
+
+
+class TemplateError(TutelageError):
+    """A chat template that is missing, broken, or cannot be made exact."""
+
+
+class ModelError(TutelageError):
+    """Weights, tokenizer or configuration of a model."""
+
+
+class TrainingError(TutelageError):
+    """The run itself cannot start or go on."""
+
+
+class MissingExtra(TutelageError):
+    """An optional package is not installed; the message holds the install line."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(f"the package {package} is not installed", remedy=f"pip install 'tutelage[{extra}]'")

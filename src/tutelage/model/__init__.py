@@ -1,0 +1,1 @@
+"""Loading, adapters, attention: the only room that touches transformers' insides."""

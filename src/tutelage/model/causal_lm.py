@@ -1,0 +1,95 @@
+"""What the loop sees of a language model: hidden states of a batch, and the head that turns them into logits.
+
+Shapes: B rows, T tokens, D hidden size, V vocabulary, N trained positions.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+from tutelage.errors import ModelError
+from tutelage.loss import Head, loss_sum, trained_positions
+from tutelage.records import Batch
+
+
+@dataclass(frozen=True)
+class CausalLM:
+    """A model made ready for training.
+
+    Attributes:
+        model: the transformers model; with adapters inside it where the method is lora.
+        compute_dtype: dtype of matrix products in the forward pass; trained weights stay fp32.
+        fused_head: the head is applied by `loss.loss_sum`; else by the model itself, on trained positions only.
+    """
+
+    model: PreTrainedModel
+    compute_dtype: torch.dtype
+    fused_head: bool = True
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        device: torch.device = next(self.model.parameters()).device
+        return device
+
+    def trainable(self) -> dict[str, nn.Parameter]:
+        """Name -> parameter that the optimizer changes."""
+        return {name: weight for name, weight in self.model.named_parameters() if weight.requires_grad}
+
+    def loss_sum(self, batch: Batch) -> torch.Tensor:
+        """Weighted sum of the losses of the batch's trained tokens, fp32 scalar with its graph."""
+        with torch.autocast(self.device.type, self.compute_dtype, enabled=self.compute_dtype != torch.float32):
+            keep = batch.target_weights_BT.flatten().nonzero().squeeze(1)
+            targets_N = batch.target_ids_BT.flatten()[keep]
+            weights_N = batch.target_weights_BT.flatten()[keep]
+            if self.fused_head:
+                hidden_ND = trained_positions(self.hidden(batch), batch.target_weights_BT)
+                return loss_sum(hidden_ND.to(self.compute_dtype), targets_N, weights_N, head_of(self.model))
+            logits_NV = self.logits(batch).flatten(0, 1)[keep].float()
+            losses_N = nn.functional.cross_entropy(logits_NV, targets_N, reduction="none")
+            return (losses_N * weights_N).sum()
+
+    def hidden(self, batch: Batch) -> torch.Tensor:
+        """Hidden states before the head, (B, T, D)."""
+        decoder = self.model.get_decoder()
+        hidden_BTD: torch.Tensor = decoder(**_inputs(batch)).last_hidden_state
+        return hidden_BTD
+
+    def logits(self, batch: Batch) -> torch.Tensor:
+        """Logits as the model itself computes them, (B, T, V)."""
+        logits_BTV: torch.Tensor = self.model(**_inputs(batch)).logits
+        return logits_BTV
+
+
+def _inputs(batch: Batch) -> dict[str, object]:
+    return {
+        "input_ids": batch.token_ids_BT,
+        "position_ids": batch.position_ids_BT,
+        "use_cache": False,
+        "row_lengths": batch.row_lengths,
+    }
+
+
+def head_of(model: PreTrainedModel) -> Head:
+    """The output head as numbers.
+
+    Raises:
+        ModelError: the model has no linear output head.
+    """
+    linear = model.get_output_embeddings()
+    if not isinstance(linear, nn.Linear):
+        raise ModelError(f"{type(model).__name__} has no linear output head", expected="a causal language model")
+    config = model.config.get_text_config()
+    # Cohere multiplies its logits, Granite divides them, Gemma 2 caps them.
+    scale = float(getattr(config, "logit_scale", None) or 1.0) / float(getattr(config, "logits_scaling", None) or 1.0)
+    return Head(linear.weight, linear.bias, scale, getattr(config, "final_logit_softcapping", None))
+
+
+def head_agrees(language_model: CausalLM, batch: Batch) -> bool:
+    """Whether our reading of the head gives the loss that the model's own logits give, to 1e-3 of it."""
+    with torch.no_grad():
+        ours = CausalLM(language_model.model, language_model.compute_dtype, True).loss_sum(batch)
+        own = CausalLM(language_model.model, language_model.compute_dtype, False).loss_sum(batch)
+    return bool(torch.isclose(ours, own, rtol=1e-3))

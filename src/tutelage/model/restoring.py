@@ -1,0 +1,23 @@
+"""Trained weights of a checkpoint back into a model that is ready for training."""
+
+from pathlib import Path
+
+import torch
+from peft import PeftModel, set_peft_model_state_dict
+from safetensors.torch import load_file
+from transformers import PreTrainedModel
+
+from tutelage.model.loading import load_model
+from tutelage.recipe import ModelSection
+
+
+def restore(model: PreTrainedModel | PeftModel, checkpoint: Path) -> None:
+    """Copy the trained weights of a checkpoint into `model`, in place, without losing a bit."""
+    if isinstance(model, PeftModel):
+        set_peft_model_state_dict(model, load_file(checkpoint / "adapter_model.safetensors"))
+        return
+    saved = load_model(ModelSection(name_or_path=str(checkpoint)), dtype=torch.float32)
+    values = dict(saved.named_parameters())
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            weight.copy_(values[name])

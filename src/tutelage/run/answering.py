@@ -1,0 +1,68 @@
+"""Asking models: the same questions, the same prompts, the same decoding."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from transformers import PreTrainedModel
+
+from tutelage.evaluation.comparison import Comparison
+from tutelage.evaluation.exact_match import exact_match
+from tutelage.inference.generate import generate
+from tutelage.model import loading
+from tutelage.recipe import EvaluateSection, ModelSection
+from tutelage.records import Generation, Question
+from tutelage.run.assemble import Speech
+from tutelage.terminal import Terminal
+
+
+def answers_of(
+    name: str,
+    model: ModelSection,
+    questions: Sequence[Question],
+    spoken: Speech,
+    section: EvaluateSection,
+    *,
+    terminal: Terminal,
+) -> list[Generation]:
+    """A model's greedy answers to some questions, in their order; no model is loaded where nothing is asked."""
+    if not questions:
+        return []
+    loaded = load_for_answers(model)
+    decoding = spoken.decoding(max_new_tokens=section.max_new_tokens, batch_size=section.batch_size)
+    prompts = [spoken.prompt(question) for question in questions]
+    with terminal.progress(f"asking the {name} model", len(prompts)) as update:
+        return generate(
+            loaded,
+            spoken.tokenizer.wrapped,
+            prompts,
+            decoding=decoding,
+            progress=lambda done: update(done, ""),
+        )
+
+
+def load_for_answers(model: ModelSection) -> PreTrainedModel:
+    """A model ready to generate, in the dtype that it is stored in (fp32 on CPUs without fast bf16)."""
+    dtype = loading.stored_dtype(loading.load_config(model))
+    place = torch.device("cuda") if torch.cuda.is_available() else torch.device("cpu")
+    return loading.load_model(model, dtype=dtype, attn="sdpa").to(place)
+
+
+def write_comparison(comparison: Comparison, path: Path) -> None:
+    """Every question with its references and each model's answer, as JSON."""
+    rows = [
+        {
+            "row": question.row,
+            "messages": [{"role": message.role, "content": message.content} for message in question.messages],
+            "references": list(question.references),
+            "answers": {name: comparison.answers[name][number].text for name in comparison.names},
+            "right": {
+                name: exact_match(comparison.answers[name][number].text, question.references)
+                for name in comparison.names
+            },
+        }
+        for number, question in enumerate(comparison.questions)
+    ]
+    text = json.dumps({"summary": comparison.summary(), "questions": rows}, indent=1, ensure_ascii=False)
+    path.write_text(text, encoding="utf-8")

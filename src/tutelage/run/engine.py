@@ -1,0 +1,121 @@
+"""From prepared data to an engine that can be run: model, trained weights, packing by law 4, batches, length."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from peft import PeftModel
+from transformers import PreTrainedModel
+
+from tutelage.model import adapters, loading
+from tutelage.model.causal_lm import CausalLM, head_agrees
+from tutelage.recipe import Recipe
+from tutelage.records import Example, Pack
+from tutelage.run.assemble import Speech
+from tutelage.run.prepare import Numbers, Prepared
+from tutelage.terminal import Terminal
+from tutelage.tokens.batches import BatchPlan, packed_batch
+from tutelage.tokens.packing import one_each, pack
+from tutelage.training import distributed
+from tutelage.training.packing_law import packing_problem
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A run of the loop before its first step.
+
+    Attributes:
+        model: what is saved: the model, or the adapters around it.
+        language_model: the same weights as the loop sees them.
+        packed: whether several rows share a sequence; decided by the recipe and law 4.
+        plan, held_out: batches to train on and to evaluate on.
+        total_steps: length of the run.
+    """
+
+    model: PreTrainedModel | PeftModel
+    language_model: CausalLM
+    packed: bool
+    plan: BatchPlan
+    held_out: BatchPlan | None
+    total_steps: int
+
+
+def build_engine(recipe: Recipe, spoken: Speech, prepared: Prepared, terminal: Terminal) -> Engine:
+    """Load the model, choose what is trained, and check the laws that speak of the user's own model."""
+    probes = _probes(prepared)
+    model, language_model = _checked_model(recipe, probes, terminal)
+    packed = recipe.tokens.packing and _may_pack(language_model, probes, terminal)
+    plan = _plan(prepared.train, prepared, spoken, recipe, packed=packed)
+    held_out = _plan(prepared.held_out, prepared, spoken, recipe, packed=packed) if len(prepared.held_out) else None
+    epochs = recipe.train.num_train_epochs
+    total_steps = recipe.train.max_steps or max(1, math.ceil(plan.steps_per_epoch * epochs - 1e-9))
+    return Engine(model, language_model, packed, plan, held_out, total_steps)
+
+
+def device() -> torch.device:
+    """Where this process computes."""
+    return torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
+
+
+def compute_dtype(recipe: Recipe) -> torch.dtype:
+    """Arithmetic of the forward pass: bf16 where the hardware multiplies it fast, unless the recipe says."""
+    if recipe.train.dtype != "auto":
+        return torch.bfloat16 if recipe.train.dtype == "bf16" else torch.float32
+    fast = torch.cuda.is_bf16_supported() if torch.cuda.is_available() else torch.cpu._is_avx512_bf16_supported()
+    return torch.bfloat16 if fast else torch.float32
+
+
+def _load(recipe: Recipe, attn: str | None = None) -> tuple[PreTrainedModel | PeftModel, CausalLM]:
+    torch.manual_seed(recipe.seed)
+    dtype = compute_dtype(recipe)
+    weights = torch.float32 if recipe.train.method == "full" else dtype
+    base = loading.load_model(recipe.model, dtype=weights, attn=attn).to(device())
+    if recipe.train.method == "lora":
+        wrapped = adapters.add_lora(base, recipe.lora)
+        return wrapped, CausalLM(wrapped.get_base_model(), dtype)
+    return base, CausalLM(adapters.train_all(base), dtype)
+
+
+def _checked_model(
+    recipe: Recipe, probes: Sequence[Example], terminal: Terminal
+) -> tuple[PreTrainedModel | PeftModel, CausalLM]:
+    """The model with attention and head that fit it; every fallback is told."""
+    model, language_model = _load(recipe)
+    if recipe.model.attn_implementation == "rows":
+        problem = packing_problem(language_model, probes)
+        if problem is not None:
+            terminal.note(f"attention by row lengths does not fit this model ({problem}); it uses its own")
+            model, language_model = _load(recipe, "sdpa")
+    if not head_agrees(language_model, packed_batch(probes[:1]).to(device())):
+        terminal.note("the output head is not plain linear: the model's own logits are used, at more memory")
+        language_model = CausalLM(language_model.model, language_model.compute_dtype, fused_head=False)
+    return model, language_model
+
+
+def _may_pack(language_model: CausalLM, probes: Sequence[Example], terminal: Terminal) -> bool:
+    problem = packing_problem(language_model, probes)
+    if problem is not None:
+        terminal.note(f"packing is refused: {problem}; rows are padded instead")
+    return problem is None
+
+
+def _probes(prepared: Prepared) -> list[Example]:
+    """The longest example and the first few."""
+    lengths = prepared.store.lengths[prepared.train]
+    chosen = dict.fromkeys([int(lengths.argmax()), *range(min(4, len(lengths)))])
+    return [prepared.store[int(prepared.train[number])] for number in chosen]
+
+
+def _plan(numbers: Numbers, prepared: Prepared, spoken: Speech, recipe: Recipe, *, packed: bool) -> BatchPlan:
+    lengths = prepared.store.lengths[numbers]
+    packs = pack(lengths, capacity=spoken.max_length) if packed else one_each(lengths)
+    return BatchPlan(
+        store=prepared.store,
+        packs=[Pack(tuple(int(numbers[at]) for at in one.examples), one.length) for one in packs],
+        batch_size=recipe.train.per_device_train_batch_size,
+        batches_per_step=recipe.train.gradient_accumulation_steps * distributed.world_size(),
+        packed=packed,
+        pad_id=spoken.tokenizer.pad_id,
+        seed=recipe.seed,
+    )

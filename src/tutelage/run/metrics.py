@@ -1,0 +1,58 @@
+"""Who listens to the loop: metrics.jsonl, TensorBoard, and the progress line."""
+
+import json
+from pathlib import Path
+
+from torch.utils.tensorboard import SummaryWriter
+
+from tutelage.terminal import Update
+from tutelage.training.checkpoint import TrainState
+from tutelage.training.loop import metrics_of
+from tutelage.training.step import StepResult
+
+
+class MetricsLog:
+    """Writes every step's numbers as they come; files are opened for appending, so a resumed run goes on in them.
+
+    Attributes:
+        steps, evaluations: what was logged in this process, for the report.
+    """
+
+    def __init__(self, folder: Path, *, logging_steps: int, update: Update) -> None:
+        self._file = (folder / "metrics.jsonl").open("a", encoding="utf-8")
+        self._board = SummaryWriter(str(folder / "tensorboard"))
+        self._every, self._update = logging_steps, update
+        self._held_out = ""
+
+    def step(self, state: TrainState, result: StepResult, learning_rate: float) -> None:
+        """An optimizer step is done."""
+        numbers = metrics_of(state, result, learning_rate)
+        padding = f" padding {numbers['padding_share']:.0%}" if numbers["padding_share"] > 0.005 else ""
+        self._update(
+            state.step, f"loss {result.loss:.3f}{self._held_out} {numbers['tokens_per_s']:,.0f} tokens/s{padding}"
+        )
+        if state.step % self._every == 0:
+            self._write(numbers)
+            for name in ("loss", "grad_norm", "learning_rate", "tokens_per_s"):
+                self._board.add_scalar(f"train/{name}", numbers[name], state.step)
+
+    def evaluated(self, state: TrainState, loss: float) -> None:
+        """The held-out loss has been measured."""
+        self._held_out = f" held-out {loss:.3f}"
+        self._write({"step": state.step, "eval_loss": loss})
+        self._board.add_scalar("eval/loss", loss, state.step)
+
+    def close(self) -> None:
+        """Flush and close both."""
+        self._file.close()
+        self._board.close()
+
+    def _write(self, numbers: dict[str, float]) -> None:
+        self._file.write(json.dumps(numbers) + "\n")
+        self._file.flush()
+
+
+def read_metrics(folder: Path) -> list[dict[str, float]]:
+    """All lines of a run's metrics.jsonl."""
+    with (folder / "metrics.jsonl").open(encoding="utf-8") as file:
+        return [json.loads(line) for line in file]

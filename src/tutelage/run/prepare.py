@@ -1,0 +1,240 @@
+"""Rows to tokens: the whole data path of a recipe, chained, counted and stored."""
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tutelage import data
+from tutelage.data.paths import find_files
+from tutelage.errors import DataError
+from tutelage.recipe import Recipe
+from tutelage.records import Conversation, Dropped, Entry, Question
+from tutelage.run.assemble import Speech
+from tutelage.run.path import Understood, chunks, conversations, examples
+from tutelage.run.rows import RowReader, RowWriter, choose, question_of
+from tutelage.terminal import Terminal, Update
+from tutelage.tokens.encode import Encoded
+from tutelage.tokens.store import StoreWriter, TokenStore, code_version, store_key
+
+LEDGER, USED = "ledger.jsonl", "used.npy"
+IDENTICAL = "held-out rows that are identical to a trained row"
+IDENTICAL = "held-out rows that are identical to a trained row"  # key of `Prepared.notes`
+_PACKAGE = Path(__file__).parent.parent
+
+Numbers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A data set that is ready to be trained on.
+
+    Attributes:
+        train, held_out: numbers of examples in the store; mixture weights repeat some in `train`.
+        formats: per source, the format that was recognised, as a sentence.
+        notes: what is told about how texts and tokens were made -> rows concerned.
+        reused: the store was there already.
+    """
+
+    store: TokenStore
+    train: Numbers
+    held_out: Numbers
+    ledger: data.Ledger
+    formats: tuple[str, ...]
+    notes: dict[str, int]
+    reused: bool
+
+    def questions(self, *, count: int, seed: int) -> list[Question]:
+        """Held-out questions, a seeded sample."""
+        rows = sorted({int(row) for row in self.store.rows[self.held_out]})
+        reader = RowReader(self.store.folder)
+        made = (question_of(reader[row]) for row in rows)
+        asked = [question for question in made if question is not None]
+        kept = set(choose([question.row for question in asked], count=count, seed=seed))
+        return [question for question in asked if question.row in kept]
+
+
+def prepare(recipe: Recipe, speech: Speech, terminal: Terminal) -> Prepared:
+    """Read, understand, render, encode and split the data of a recipe, or take the stored result of doing so.
+
+    Raises:
+        DataError, LedgerError, TemplateError: unreadable data, or too many rows lost.
+    """
+    folder = _cache(recipe) / _key(recipe, speech)
+    reused = (folder / "store.json").exists()
+    store = TokenStore(folder) if reused else _build(recipe, speech, folder, terminal)
+    prepared = _split(recipe, store, reused=reused)
+    prepared.ledger.check(recipe.data.max_lost_share, rows_read=store.extra["rows"])
+    _refuse_empty(prepared)
+    return prepared
+
+
+@dataclass
+class _Tally:
+    """What the data path counts on its way."""
+
+    ledger: data.Ledger
+    notes: Counter[str]
+    rows: list[tuple[int, int, int, int]]  # (row, source, group, identity) of the rows that are used
+
+
+def _build(recipe: Recipe, speech: Speech, folder: Path, terminal: Terminal) -> TokenStore:
+    tally = _Tally(data.Ledger(), Counter(), [])
+    formats: list[str] = []
+    with StoreWriter(folder) as writer, terminal.progress("preparing rows", recipe.data.max_rows) as update:
+        kept = RowWriter(writer.work)
+        read = _follow(conversations(recipe.data, recipe.data.sources, formats), speech, (writer, kept), tally, update)
+        eval_from = -1
+        if recipe.data.eval_sources:
+            eval_from = read
+            held = conversations(recipe.data, recipe.data.eval_sources, formats, first_row=read)
+            read += _follow(held, speech, (writer, kept), tally, lambda done, told: update(eval_from + done, told))
+        kept.close()
+        tally.ledger.write(writer.work / LEDGER)
+        np.save(writer.work / USED, np.asarray(tally.rows, dtype=np.uint64).reshape(-1, 4))
+        return writer.finish({"rows": read, "eval_from": eval_from, "formats": formats, "notes": dict(tally.notes)})
+
+
+def _follow(
+    rows: Iterator[Understood],
+    speech: Speech,
+    files: tuple[StoreWriter, RowWriter],
+    tally: _Tally,
+    update: Update,
+) -> int:
+    """Rows through template and tokenizer into the store and the ledger; how many there were."""
+    writer, kept = files
+    read = 0
+    for chunk in chunks(rows):
+        by_row = {row.row: row for row in chunk if isinstance(row, Conversation)}
+        for result in examples(chunk, speech):
+            tally.ledger.add(_entry(result))
+            if isinstance(result, Dropped):
+                continue
+            conversation = by_row[result.row]
+            for example in result.examples:
+                writer.add(example)
+            kept.add(conversation)
+            tally.notes.update(result.notes)
+            identity = data.identity(conversation)
+            group = identity if conversation.group is None else conversation.group
+            tally.rows.append((result.row, conversation.source, _number(group), _number(identity)))
+        read += len(chunk)
+        update(read, "")
+    return read
+
+
+def _entry(result: Encoded | Dropped) -> Entry:
+    if isinstance(result, Dropped):
+        return Entry(result.row, result.place, "dropped", reason=result.reason, detail=result.detail)
+    if not result.turns_lost:
+        return Entry(result.row, result.place, "used")
+    return Entry(
+        result.row,
+        result.place,
+        "shortened",
+        reason="trailing turns too long",
+        turns_lost=result.turns_lost,
+        tokens_lost=result.tokens_lost,
+    )
+
+
+def _split(recipe: Recipe, store: TokenStore, *, reused: bool) -> Prepared:
+    """Which examples are trained and which are held out; the ledger with that written in."""
+    used = np.load(store.folder / USED)
+    boundary = store.extra["eval_from"]
+    rows, sources, groups, identities = (used[:, column] for column in range(4))
+    if boundary >= 0:
+        is_held = rows >= boundary
+    else:
+        settings = {"share": recipe.data.eval_share, "max_rows": recipe.data.max_eval_rows, "seed": recipe.seed}
+        held = data.split([f"{group:016x}" for group in groups.tolist()], **settings)  # type: ignore[arg-type]
+        is_held = np.isin(np.arange(len(rows)), list(held))
+    held_rows = set(rows[is_held].tolist())
+    ledger = data.Ledger()
+    for entry in data.read_entries(store.folder / LEDGER):
+        ledger.add(replace(entry, split="eval") if entry.row in held_rows else entry)
+    notes = dict(store.extra["notes"])
+    same = data.overlap(map(str, identities[~is_held].tolist()), map(str, identities[is_held].tolist()))
+    if same:
+        notes[IDENTICAL] = same
+    return Prepared(
+        store=store,
+        train=_mixed(recipe, store, rows[~is_held], sources[~is_held]),
+        held_out=_examples_of(store, rows[is_held]),
+        ledger=ledger,
+        formats=tuple(store.extra["formats"]),
+        notes=notes,
+        reused=reused,
+    )
+
+
+def _mixed(recipe: Recipe, store: TokenStore, rows: npt.NDArray[Any], sources: npt.NDArray[Any]) -> Numbers:
+    """Examples of one epoch in the shares that the sources' weights ask for."""
+    weights = [source.weight for source in recipe.data.sources]
+    if all(weight is None for weight in weights):
+        return _examples_of(store, rows)
+    by_source = [rows[sources == number] for number in range(len(weights))]
+    chosen = data.mixture([len(part) for part in by_source], weights, seed=recipe.seed)
+    wanted = np.concatenate([by_source[source][chosen[chosen[:, 0] == source, 1]] for source in range(len(weights))])
+    return _examples_of(store, wanted)
+
+
+def _examples_of(store: TokenStore, rows: npt.NDArray[Any]) -> Numbers:
+    """Numbers of the examples of some rows, in order, each as often as its row stands there."""
+    starts = np.searchsorted(store.rows, rows, side="left")
+    ends = np.searchsorted(store.rows, rows, side="right")
+    spans = [np.arange(start, end) for start, end in zip(starts, ends, strict=True)]
+    return np.concatenate(spans).astype(np.int64) if spans else np.zeros(0, dtype=np.int64)
+
+
+def _refuse_empty(prepared: Prepared) -> None:
+    if not len(prepared.train):
+        raise DataError("no row is left to train on", expected="at least one usable row that is not held out")
+
+
+def _key(recipe: Recipe, speech: Speech) -> str:
+    keeps = {"max_rows", "malformed", "group_by", "sources", "eval_sources"}
+    every = (*recipe.data.sources, *recipe.data.eval_sources)
+    return store_key(
+        {
+            "data": recipe.data.model_dump(include=keeps),
+            "content": [_digest(file) for source in every for file in find_files(source)],
+            "tokenizer": hashlib.sha256(speech.tokenizer.digest_source.encode()).hexdigest(),
+            "template": speech.template.source,
+            "special_tokens": dict(speech.template.special_tokens),
+            "policy": recipe.template.model_dump(),
+            "max_length": speech.max_length,
+            "code": code_version(
+                _sources_of("records.py", "data", "template", "tokens", "run/prepare.py", "run/path.py")
+            ),
+        }
+    )
+
+
+def _sources_of(*parts: str) -> list[Path]:
+    found = ([_PACKAGE / part] if part.endswith(".py") else sorted((_PACKAGE / part).rglob("*.py")) for part in parts)
+    return [file for files in found for file in files]
+
+
+def _digest(file: str) -> str:
+    with open(file, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _number(text: str) -> int:
+    """64 bits of a hash of some text."""
+    return int.from_bytes(hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=8).digest(), "big")
+
+
+def _cache(recipe: Recipe) -> Path:
+    if recipe.tokens.cache_dir is not None:
+        return Path(recipe.tokens.cache_dir)
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "tutelage" / "tokens"

@@ -1,0 +1,128 @@
+"""The verb preview: the tokens and weights of the first rows, read back from the batch that a trainer would get."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+from rich.text import Text
+
+from tutelage.recipe import Recipe
+from tutelage.records import Batch, Dropped, Place
+from tutelage.run.assemble import speech
+from tutelage.run.path import conversations, examples
+from tutelage.terminal import Terminal
+from tutelage.tokens.batches import packed_batch
+from tutelage.tokens.encode import Encoded
+from tutelage.tokens.pieces import pieces
+
+TRAINED, SEEN = "bold black on bright_green", "dim"
+
+
+@dataclass(frozen=True)
+class Preview:
+    """One example as it is trained.
+
+    Attributes:
+        trained: 0 or 1 per token.
+        pieces: the text of each token.
+    """
+
+    row: int
+    source: Place
+    token_ids: tuple[int, ...]
+    trained: tuple[int, ...]
+    pieces: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Previews:
+    """The first rows of a data set: what is trained, and what is refused."""
+
+    examples: tuple[Preview, ...]
+    refused: tuple[Dropped, ...]
+    formats: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    def summary(self) -> dict[str, Any]:
+        """As `tutelage preview --json` prints it."""
+        return {
+            "examples": [
+                {
+                    "row": one.row,
+                    "source": str(one.source),
+                    "token_ids": list(one.token_ids),
+                    "trained": list(one.trained),
+                    "pieces": list(one.pieces),
+                }
+                for one in self.examples
+            ],
+            "refused": [
+                {"row": one.row, "source": str(one.place), "reason": one.reason, "detail": one.detail}
+                for one in self.refused
+            ],
+            "notes": list(self.notes),
+        }
+
+
+def preview(recipe: Recipe) -> Previews:
+    """Walk the first `data.max_rows` rows down the data path. Needs a tokenizer, no weights.
+
+    Raises:
+        TutelageError: data, tokenizer or template cannot be read.
+    """
+    spoken = speech(recipe)
+    formats: list[str] = []
+    results = list(examples(list(conversations(recipe.data, recipe.data.sources, formats)), spoken))
+    kept = sorted((one for one in results if isinstance(one, Encoded)), key=lambda one: one.row)
+    places = {one.row: one.place for one in kept}
+    made = [example for one in kept for example in one.examples]
+    rows = _read_back(packed_batch(made)) if made else iter(())
+    notes = dict.fromkeys(chain(spoken.tokenizer.notes, *(one.notes for one in kept)))
+    backend = spoken.tokenizer.backend
+    return Previews(
+        examples=tuple(Preview(row, places[row], ids, on, tuple(pieces(ids, backend))) for row, ids, on in rows),
+        refused=tuple(one for one in results if isinstance(one, Dropped)),
+        formats=tuple(formats),
+        notes=tuple(notes),
+    )
+
+
+def _read_back(batch: Batch) -> Iterator[tuple[int, tuple[int, ...], tuple[int, ...]]]:
+    """(row, ids, trained) of each row of a packed batch: a token is trained where the one before it has a weight."""
+    at = 0
+    ids, weights = batch.token_ids_BT[0].tolist(), batch.target_weights_BT[0].tolist()
+    for row, length in zip(batch.rows, batch.row_lengths, strict=True):
+        trained = [0, *(int(weight > 0) for weight in weights[at : at + length - 1])]
+        yield row, tuple(ids[at : at + length]), tuple(trained)
+        at += length
+
+
+def show_preview(shown: Previews, terminal: Terminal, *, ids: bool = False) -> None:
+    """Print previews: trained tokens on green, tokens that are only seen dim."""
+    for sentence in shown.formats:
+        terminal.say(sentence)
+    terminal.say(Text.assemble(("trained", TRAINED), " ", ("only seen", SEEN)))
+    for one in shown.examples:
+        share = sum(one.trained) / len(one.trained)
+        terminal.say(f"\n[bold]row {one.row}[/bold] {one.source}  {len(one.token_ids)} tokens, {share:.0%} trained")
+        terminal.say(_coloured(one, ids))
+    for dropped in shown.refused:
+        terminal.say(Text(f"\nrow {dropped.row} {dropped.place}: refused, {dropped.reason}. {dropped.detail}", "red"))
+    for note in shown.notes:
+        terminal.note(note)
+
+
+def _coloured(one: Preview, ids: bool) -> Text:
+    text = Text()
+    for number, trained, piece in zip(one.token_ids, one.trained, one.pieces, strict=True):
+        shown = piece.replace("\n", "\u23ce\n")
+        text.append(shown, style=TRAINED if trained else SEEN)
+        if ids:
+            text.append(f"\u00b7{number} ", style="cyan")
+    return text
+
+
+def first_rows(recipe: Recipe, count: int) -> Recipe:
+    """The recipe reading only its first rows."""
+    return recipe.model_copy(update={"data": recipe.data.model_copy(update={"max_rows": count})})

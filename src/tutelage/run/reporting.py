@@ -1,0 +1,245 @@
+"""From a finished run to the content of its report."""
+
+import platform
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from tutelage import data
+from tutelage import recipe as recipes
+from tutelage.evaluation.comparison import Comparison
+from tutelage.evaluation.statistics import Proportion, paired
+from tutelage.recipe import Recipe
+from tutelage.records import Batch, Generation, Question
+from tutelage.report import content, page
+from tutelage.run.assemble import Speech
+from tutelage.run.metrics import read_metrics
+from tutelage.run.prepare import IDENTICAL, Prepared
+from tutelage.run.rows import RowReader
+from tutelage.tokens.batches import BatchPlan
+from tutelage.tokens.pieces import pieces
+from tutelage.training.loop import Outcome
+
+SAMPLE_TOKENS = 2500  # tokens of the first batch that are shown in colour
+LONGEST_SAMPLE = 700  # tokens of one row; the middle of longer ones is left out
+_BINS = 40
+_PACKAGES = ("tutelage", "torch", "transformers", "tokenizers", "peft", "numpy")
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that has ended, with all that its report speaks of.
+
+    Attributes:
+        plan: the batches that it was trained on.
+        comparison: None where no questions were asked.
+    """
+
+    recipe: Recipe
+    spoken: Speech
+    prepared: Prepared
+    plan: BatchPlan
+    outcome: Outcome
+    comparison: Comparison | None
+
+
+def write_report(output: Path, run: Finished) -> Path:
+    """Write `report.html` and `report.json` into the run's folder; the path of the first."""
+    report = content.Report(
+        model=run.recipe.model.name_or_path,
+        data=tuple(source.path for source in run.recipe.data.sources),
+        template=run.spoken.template.name,
+        training=_training(run, read_metrics(output)),
+        evidence=_evidence(run.comparison, run.recipe) if run.comparison else None,
+        samples=tuple(samples(run.plan.step(0)[0], run.spoken, run.prepared)),
+        ledger=_ledger(run.prepared, run.spoken),
+        origin=_origin(run.recipe, output),
+    )
+    return page.write(report, output)
+
+
+def _training(run: Finished, metrics: Sequence[dict[str, float]]) -> content.Training:
+    state, seconds = run.outcome.state, run.outcome.seconds
+    lora, full = run.recipe.lora, run.recipe.train.method == "full"
+    return content.Training(
+        method="full" if full else "LoRA",
+        weights="all weights" if full else f"r {lora.r}, alpha {lora.lora_alpha:g}",
+        steps=state.step,
+        epochs=state.step / run.plan.steps_per_epoch,
+        tokens=state.tokens,
+        trained_tokens=state.trained_tokens,
+        seconds=seconds,
+        tokens_per_s=run.outcome.tokens / seconds if seconds else 0.0,
+        packed=run.plan.packed,
+        stopped_early=run.outcome.stopped_early,
+        curves=curves(metrics),
+    )
+
+
+def curves(metrics: Sequence[dict[str, float]]) -> content.Curves:
+    """Curves from the lines of metrics.jsonl. A resumed run repeats steps after its checkpoint: the last one counts."""
+    steps = {int(line["step"]): line for line in metrics if "loss" in line}
+    held_out = {int(line["step"]): line["eval_loss"] for line in metrics if "eval_loss" in line}
+    lines = [steps[step] for step in sorted(steps)]
+    return content.Curves(
+        step=tuple(sorted(steps)),
+        loss=tuple(line["loss"] for line in lines),
+        learning_rate=tuple(line["learning_rate"] for line in lines),
+        tokens_per_s=tuple(line["tokens_per_s"] for line in lines),
+        grad_norm=tuple(line["grad_norm"] for line in lines),
+        held_out=tuple(sorted(held_out.items())),
+    )
+
+
+def _evidence(comparison: Comparison, recipe: Recipe) -> content.Evidence:
+    base, tuned = comparison.names[0], comparison.names[-1]
+    present = sorted(set(comparison.languages))
+    labels = ["all", *present] if len(present) > 1 else ["all"]
+    answers = zip(_answers(comparison, base), _answers(comparison, tuned), strict=True)
+    asked = zip(comparison.questions, comparison.languages, answers, strict=True)
+    return content.Evidence(
+        slices=tuple(_slice(comparison, label) for label in labels),
+        base_stopped=_share(comparison.stopped(base)),
+        tuned_stopped=_share(comparison.stopped(tuned)),
+        max_new_tokens=recipe.evaluate.max_new_tokens,
+        items=tuple(_item(question, spoken_in, *both) for question, spoken_in, both in asked),
+    )
+
+
+def _slice(comparison: Comparison, label: str) -> content.Slice:
+    """Both models on the questions of one language, or on all."""
+    kept = [label in ("all", language) for language in comparison.languages]
+    base, tuned = (
+        [hit for hit, keep in zip(comparison.right(name), kept, strict=True) if keep]
+        for name in (comparison.names[0], comparison.names[-1])
+    )
+    test = paired(base, tuned)
+    before, after = (_share(Proportion(sum(hits), len(hits))) for hits in (base, tuned))
+    return content.Slice(label, before, after, test.gained, test.lost, test.p_value, test.verdict)
+
+
+def _share(of: Proportion) -> content.Share:
+    return content.Share(of.hits, of.n, of.share, *of.interval)
+
+
+def _answers(comparison: Comparison, name: str) -> Iterator[content.Answer]:
+    generations: Sequence[Generation] = comparison.answers[name]
+    for generation, right in zip(generations, comparison.right(name), strict=True):
+        yield content.Answer(generation.text, right, generation.stopped)
+
+
+def _item(question: Question, language: str, base: content.Answer, tuned: content.Answer) -> content.Item:
+    *earlier, last = question.messages
+    return content.Item(
+        row=question.row,
+        language=language,
+        earlier=tuple((message.role, message.content) for message in earlier),
+        question=last.content,
+        reference=question.references[0],
+        base=base,
+        tuned=tuned,
+    )
+
+
+def samples(batch: Batch, spoken: Speech, prepared: Prepared) -> Iterator[content.Sample]:
+    """The first rows of a batch, token by token, read from the tensors that the model gets."""
+    rows = RowReader(prepared.store.folder)
+    shown = 0
+    for number, length in enumerate(batch.row_lengths):
+        if number and shown + min(length, LONGEST_SAMPLE) > SAMPLE_TOKENS:
+            continue
+        tokens = _row_tokens(batch, number, spoken)
+        shown += min(length, LONGEST_SAMPLE)
+        trained = sum(token.weight > 0 for token in tokens)
+        row = batch.rows[number]
+        yield content.Sample(row, str(rows[row].place), _without_middle(tokens), length, trained)
+
+
+def _row_tokens(batch: Batch, number: int, spoken: Speech) -> list[content.Token]:
+    """A row of a batch; its targets' weights are moved back to the tokens themselves."""
+    packed = batch.token_ids_BT.shape[0] == 1
+    start = sum(batch.row_lengths[:number]) if packed else 0
+    where = (0 if packed else number, slice(start, start + batch.row_lengths[number]))
+    ids, positions = batch.token_ids_BT[where].tolist(), batch.position_ids_BT[where].tolist()
+    weights = [0.0, *batch.target_weights_BT[where].tolist()[:-1]]
+    backend, control = spoken.tokenizer.backend, spoken.tokenizer.control_tokens
+    texts = pieces(ids, backend)
+    special = [backend.id_to_token(number) in control for number in ids]
+    return [content.Token(*values) for values in zip(ids, positions, texts, weights, special, strict=True)]
+
+
+def _without_middle(tokens: Sequence[content.Token]) -> tuple[content.Token, ...]:
+    half = LONGEST_SAMPLE // 2
+    return tuple(tokens) if len(tokens) <= LONGEST_SAMPLE else (*tokens[:half], *tokens[-half:])
+
+
+def _ledger(prepared: Prepared, spoken: Speech) -> content.Ledger:
+    ledger, store = prepared.ledger, prepared.store
+    halves = Counter(entry.split for entry in ledger.entries() if entry.state != "dropped")
+    return content.Ledger(
+        rows=ledger.rows,
+        used=ledger.count("used"),
+        shortened=ledger.count("shortened"),
+        dropped=ledger.count("dropped"),
+        reasons=tuple(_reasons(ledger)),
+        formats=prepared.formats,
+        notes=tuple((note, count) for note, count in prepared.notes.items() if note != IDENTICAL),
+        identical=prepared.notes.get(IDENTICAL, 0),
+        train_rows=halves["train"],
+        eval_rows=halves["eval"],
+        tokens=int(store.lengths[prepared.train].sum()),
+        trained_tokens=store.trained_tokens(prepared.train),
+        lengths=_lengths(np.asarray(store.lengths), spoken.max_length),
+    )
+
+
+def _reasons(ledger: data.Ledger) -> Iterator[content.Reason]:
+    for state in ("dropped", "shortened"):
+        for reason, count in ledger.reasons(state).items():
+            first = ledger.first(reason, state)
+            yield content.Reason(state, reason, count, str(first.place), first.detail)
+
+
+def _lengths(lengths: np.ndarray, max_length: int) -> content.Lengths:
+    longest = int(lengths.max())
+    width = max(1, -(-longest // _BINS))
+    edges = np.arange(0, longest + width + 1, width)
+    counts, _ = np.histogram(lengths, bins=edges)
+    median = int(np.median(lengths))
+    return content.Lengths(tuple(map(float, edges)), tuple(map(int, counts)), median, longest, max_length)
+
+
+def _origin(recipe: Recipe, output: Path) -> content.Origin:
+    again = shlex.quote(f"{recipe.output_dir}-again")
+    return content.Origin(
+        recipe=recipes.dump(recipe),
+        command=f"tutelage train {shlex.quote(str(output / 'recipe.yaml'))} --set output_dir={again}",
+        seed=recipe.seed,
+        date=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
+        versions=tuple(_versions()),
+    )
+
+
+def _versions() -> Iterator[tuple[str, str]]:
+    for package in _PACKAGES:
+        yield package, version(package)
+    yield "Python", platform.python_version()
+    yield "platform", platform.platform()
+    yield "processor", _processor()
+    if torch.cuda.is_available():
+        yield "GPU", f"{torch.cuda.get_device_name()} (CUDA {torch.version.cuda})"
+
+
+def _processor() -> str:
+    """The processor's name as Linux tells it, elsewhere as Python does."""
+    described = Path("/proc/cpuinfo")
+    lines = described.read_text(encoding="utf-8").splitlines() if described.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0]} ({len(names)} threads)" if names else platform.processor() or platform.machine()

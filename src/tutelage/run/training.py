@@ -1,0 +1,177 @@
+"""The verb train: from a recipe to a tuned model with its evidence, in one output folder.
+
+recipe.yaml  ledger.jsonl  metrics.jsonl  tensorboard/  checkpoints/  model/  comparison.json  result.json  report.html
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tutelage import recipe as recipes
+from tutelage.evaluation.comparison import Comparison
+from tutelage.model import loading, restoring, saving
+from tutelage.recipe import Recipe
+from tutelage.run.answering import answers_of, write_comparison
+from tutelage.run.assemble import Speech, speech
+from tutelage.run.engine import Engine, build_engine
+from tutelage.run.folder import claim
+from tutelage.run.metrics import MetricsLog
+from tutelage.run.prepare import Prepared, prepare
+from tutelage.run.reporting import Finished, write_report
+from tutelage.terminal import Terminal
+from tutelage.training import distributed
+from tutelage.training.checkpoint import Checkpoints
+from tutelage.training.loop import Job, Outcome, fit
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a run did.
+
+    Attributes:
+        comparison: answers before and after; None where no questions were asked.
+        report: the HTML file.
+    """
+
+    output_dir: Path
+    outcome: Outcome
+    prepared: Prepared
+    comparison: Comparison | None
+    report: Path
+
+    def summary(self) -> dict[str, Any]:
+        """Figures of the run; the last line of `tutelage train --json`."""
+        state, seconds, losses = self.outcome.state, self.outcome.seconds, self.outcome.losses
+        figures: dict[str, Any] = {
+            "output_dir": str(self.output_dir),
+            "model": str(self.output_dir / "model"),
+            "steps": state.step,
+            "ledger": self.prepared.ledger.summary(),
+            "tokens": state.tokens,
+            "trained_tokens": state.trained_tokens,
+            "seconds": round(seconds, 2),
+            "tokens_per_s": round(self.outcome.tokens / seconds) if seconds else None,
+            "loss": {"first": losses[0], "last": losses[-1]} if losses else None,
+            "eval_loss": {"best": state.best_loss, "step": state.best_step},
+            "stopped_early": self.outcome.stopped_early,
+            "report": str(self.report),
+        }
+        return figures | (self.comparison.summary() if self.comparison else {})
+
+
+def train(recipe: Recipe, *, terminal: Terminal | None = None, resume: bool = False) -> TrainResult:
+    """Fine-tune as the recipe says, ask the same held-out questions before and after, and write the report.
+
+    Args:
+        terminal: where people read; unset: stdout.
+        resume: go on from the newest checkpoint in the output folder.
+
+    Raises:
+        TutelageError: anything that the user can mend; what can be known before training is told before training.
+    """
+    terminal = terminal or Terminal()
+    distributed.start()
+    spoken = speech(recipe)
+    prepared = prepare(recipe, spoken, terminal)
+    tell_prepared(prepared, spoken, terminal)
+    engine = build_engine(recipe, spoken, prepared, terminal)
+    output = claim(recipe, resume=resume, terminal=terminal)
+    prepared.ledger.write(output / "ledger.jsonl")
+    (output / "recipe.yaml").write_text(recipes.dump(recipe), encoding="utf-8")
+    questions = prepared.questions(count=recipe.evaluate.num_questions, seed=recipe.seed)
+    before = answers_of("base", recipe.model, questions, spoken, recipe.evaluate, terminal=terminal)
+    outcome = _run_loop(recipe, spoken, prepared, engine, output, terminal=terminal, resume=resume)
+    plan = engine.plan
+    del engine  # its memory is the tuned model's now
+    tuned = recipe.model.model_copy(update={"name_or_path": str(output / "model"), "revision": None})
+    after = answers_of("tuned", tuned, questions, spoken, recipe.evaluate, terminal=terminal)
+    comparison = Comparison(questions, ("base", "tuned"), {"base": before, "tuned": after}) if questions else None
+    if comparison is not None:
+        write_comparison(comparison, output / "comparison.json")
+    report = write_report(output, Finished(recipe, spoken, prepared, plan, outcome, comparison))
+    result = TrainResult(output, outcome, prepared, comparison, report)
+    (output / "result.json").write_text(json.dumps(result.summary(), indent=1, ensure_ascii=False), encoding="utf-8")
+    return result
+
+
+def tell_prepared(prepared: Prepared, spoken: Speech, terminal: Terminal) -> None:
+    """What was read, how it was understood, and what became of it."""
+    for note in spoken.tokenizer.notes:
+        terminal.note(note)
+    for sentence in prepared.formats:
+        terminal.say(sentence)
+    counts = prepared.ledger.summary()
+    states = ", ".join(f"{counts[state]:,} {state}" for state in ("used", "shortened", "dropped"))
+    stored = " (token store reused)" if prepared.reused else ""
+    terminal.say(f"{counts['rows']:,} rows: {states}; template: {spoken.template.name}{stored}")
+    for reason, count in counts["reasons"].items():
+        terminal.note(f"{count:,} dropped: {reason}, first at {prepared.ledger.first(reason).place}")
+    for note, count in prepared.notes.items():
+        terminal.note(f"{note} ({count:,} rows)")
+
+
+def _run_loop(
+    recipe: Recipe,
+    spoken: Speech,
+    prepared: Prepared,
+    engine: Engine,
+    output: Path,
+    *,
+    terminal: Terminal,
+    resume: bool,
+) -> Outcome:
+    """Train, then write `model/` with the last or the best weights, in the dtype that the base came in."""
+
+    def write_model(folder: Path) -> None:
+        saving.save_model(engine.model, folder, stop_ids=spoken.stop_ids)
+        saving.save_tokenizer(spoken.tokenizer, folder, chat_template=spoken.template.source)
+
+    checkpoints = Checkpoints(
+        output / "checkpoints", keep=recipe.train.save_total_limit, fingerprint=_fingerprint(recipe, prepared)
+    )
+    start = checkpoints.newest() if resume else None
+    if start is not None:
+        restoring.restore(engine.model, start[0])
+        terminal.say(f"resuming after step {start[1].step} from {start[0]}")
+    with terminal.progress("training", engine.total_steps) as update:
+        log = MetricsLog(output, logging_steps=recipe.train.logging_steps, update=update)
+        job = Job(
+            language_model=engine.language_model,
+            plan=engine.plan,
+            held_out=engine.held_out,
+            section=recipe.train,
+            total_steps=engine.total_steps,
+            eval_every=recipe.train.eval_steps or engine.plan.steps_per_epoch,
+            save_every=recipe.train.save_steps or engine.plan.steps_per_epoch,
+            seed=recipe.seed,
+            checkpoints=checkpoints,
+            write_model=write_model,
+            listener=log,
+        )
+        outcome = fit(job, resume_from=start)
+        log.close()
+    if recipe.train.load_best_model_at_end and outcome.state.best_step is not None:
+        restoring.restore(engine.model, checkpoints.path(outcome.state.best_step))
+    saving.save_model(
+        engine.model,
+        output / "model",
+        stop_ids=spoken.stop_ids,
+        dtype=loading.stored_dtype(loading.load_config(recipe.model)),
+    )
+    saving.save_tokenizer(spoken.tokenizer, output / "model", chat_template=spoken.template.source)
+    return outcome
+
+
+def _fingerprint(recipe: Recipe, prepared: Prepared) -> dict[str, Any]:
+    """What must be the same for a run to go on: recipe (but for its output folder), data, model files."""
+    place = Path(loading.locate(recipe.model.name_or_path))
+    weights = sorted(place.glob("*.safetensors")) if place.is_dir() else []
+    sizes = [f"{file.name}: {file.stat().st_size} bytes" for file in weights]
+    text = recipes.dump(recipe.model_copy(update={"output_dir": ""}))
+    return {
+        "recipe": hashlib.sha256(text.encode()).hexdigest()[:16],
+        "data and tokens": prepared.store.digest[:16],
+        "model": [recipe.model.name_or_path, *sizes],
+    }

@@ -1,0 +1,187 @@
+"""Where chat templates are executed: sandboxed Jinja with the names that chat templates on the Hub rely on.
+
+The dialect is that of `transformers.utils.chat_template_utils` (trim_blocks, lstrip_blocks, loop controls, the
+`generation` tag, `tojson` without HTML escapes, `raise_exception`, `strftime_now`), so that a template writes here what
+it writes at inference.
+"""
+
+import json
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, NoReturn
+
+import jinja2
+import jinja2.ext
+import jinja2.meta
+import jinja2.nodes
+import jinja2.parser
+import jinja2.runtime
+import jinja2.utils
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from tutelage.errors import TemplateError
+
+# What a template can do wrong while it runs: its own raise, undefined names, and arithmetic on the wrong types.
+_FAILURES = (
+    jinja2.TemplateError,
+    TypeError,
+    ValueError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    RecursionError,
+)
+
+# Methods and filters that look for their argument in a text.
+_SEARCHING = frozenset(
+    ("count", "find", "index", "rfind", "rindex", "startswith", "endswith", "removeprefix", "removesuffix", "replace")
+) | {"partition", "rpartition", "split", "rsplit", "strip", "lstrip", "rstrip", "trim"}
+
+
+class _GenerationTag(jinja2.ext.Extension):
+    """`{% generation %}...{% endgeneration %}` writes its body; the mask law does not need the marks."""
+
+    tags = {"generation"}  # noqa: RUF012
+
+    def parse(self, parser: jinja2.parser.Parser) -> jinja2.nodes.Node:
+        """The body as a call block, which keeps its variables to itself as in transformers."""
+        line = next(parser.stream).lineno
+        body = parser.parse_statements(("name:endgeneration",), drop_needle=True)
+        return jinja2.nodes.CallBlock(self.call_method("_write"), [], [], body).set_lineno(line)
+
+    @staticmethod
+    def _write(caller: Callable[[], str]) -> str:
+        return caller()
+
+
+class _Namespace(jinja2.utils.Namespace):
+    """A Jinja namespace that refuses underscore names, which could reach Python's internals."""
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        if name.startswith("_"):
+            raise jinja2.exceptions.SecurityError(f"a template may not set the attribute {name!r}")
+        super().__setitem__(name, value)
+
+
+class _DictMaker:
+    """`dict(...)` and `dict.fromkeys(...)` for templates, without the type itself."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> dict[Any, Any]:
+        return dict(*args, **kwargs)
+
+    def fromkeys(self, *args: Any) -> dict[Any, Any]:
+        """As `dict.fromkeys`."""
+        return dict.fromkeys(*args)
+
+
+def _to_json(
+    value: Any,
+    ensure_ascii: bool = False,
+    *,
+    indent: int | None = None,
+    separators: tuple[str, str] | None = None,
+    sort_keys: bool = False,
+) -> str:
+    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
+
+
+def _raise_exception(message: str) -> NoReturn:
+    raise jinja2.TemplateError(message)
+
+
+def _strftime_now(pattern: str) -> str:
+    return datetime.now().strftime(pattern)
+
+
+@lru_cache(maxsize=1)
+def _environment() -> ImmutableSandboxedEnvironment:
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=[_GenerationTag, jinja2.ext.loopcontrols]
+    )
+    environment.filters["tojson"] = _to_json
+    environment.globals.update(
+        raise_exception=_raise_exception, strftime_now=_strftime_now, dict=_DictMaker(), namespace=_Namespace
+    )
+    return environment
+
+
+@lru_cache(maxsize=256)
+def compiled(source: str, name: str) -> jinja2.Template:
+    """The template, ready to run.
+
+    Raises:
+        TemplateError: the source is not valid Jinja; names the template and the line.
+    """
+    try:
+        return _environment().from_string(source)
+    except jinja2.TemplateSyntaxError as error:
+        raise TemplateError(
+            f"the template is not valid Jinja: {error.message}",
+            place=f"{name}:{error.lineno}",
+            remedy="mend the line, or name another template with template.name",
+        ) from None
+    except (jinja2.TemplateError, RecursionError) as error:
+        raise TemplateError(f"the template cannot be compiled: {error}", place=name) from None
+
+
+@lru_cache(maxsize=256)
+def variables(source: str, name: str) -> frozenset[str]:
+    """Names that the template reads from outside, such as `enable_thinking` or `strftime_now`."""
+    compiled(source, name)
+    tree = _environment().parse(source)
+    used = {node.name for node in tree.find_all(jinja2.nodes.Name)}
+    return frozenset(jinja2.meta.find_undeclared_variables(tree) | (used & set(_environment().globals)))
+
+
+@lru_cache(maxsize=256)
+def constants(source: str, name: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Texts that the template may look for in a message, and all its text constants.
+
+    The first are what stands before `in`, what methods and filters that search are called with (`split`, `replace`),
+    and everything that looks like a tag. White space is left out: it is in every content.
+    """
+    compiled(source, name)
+    tree = _environment().parse(source)
+    every = _texts(tree.find_all(jinja2.nodes.Const))
+    sought = {text for text in every if len(text) > 2 and any(sign in text for sign in "<>[]|/{}")}
+    for compare in tree.find_all(jinja2.nodes.Compare):
+        if any(operand.op in ("in", "notin") for operand in compare.ops):
+            sought |= _texts([compare.expr])
+    for call in tree.find_all(jinja2.nodes.Call):
+        if isinstance(call.node, jinja2.nodes.Getattr) and call.node.attr in _SEARCHING:
+            sought |= _texts(call.args)
+    for applied in tree.find_all(jinja2.nodes.Filter):
+        if applied.name in _SEARCHING:
+            sought |= _texts(applied.args)
+    return frozenset(text for text in sought if text.strip()), frozenset(every)
+
+
+def _texts(nodes: Iterable[jinja2.nodes.Node]) -> set[str]:
+    return {node.value for node in nodes if isinstance(node, jinja2.nodes.Const) and isinstance(node.value, str)}
+
+
+def write(source: str, name: str, *, values: Mapping[str, Any]) -> str:
+    """The template's text for `values`.
+
+    Raises:
+        TemplateError: the template raises, or uses what is not there; with its message and line.
+    """
+    template = compiled(source, name)
+    try:
+        return template.render(values)
+    except _FAILURES as error:
+        line = _line_of(error)
+        raise TemplateError(
+            str(error) or type(error).__name__,
+            place=f"{name}:{line}" if line else name,
+            expected="a conversation that the template can write",
+            remedy="change the conversation, give template.arguments, or name another template",
+        ) from error
+
+
+def _line_of(error: BaseException) -> int | None:
+    """The template's line: Jinja rewrites tracebacks so that frames of a template carry its own line numbers."""
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == "<template>"]
+    return lines[-1] if lines else None

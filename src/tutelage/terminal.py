@@ -1,0 +1,80 @@
+"""What people read while a verb works: notes, progress with rate and time left, tables.
+
+Everything here goes to stderr when the verb's result is JSON, so that stdout stays machine-readable.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+Update = Callable[[int, str], None]
+PLAIN_EVERY = 5.0  # seconds between lines where there is no terminal to redraw
+
+
+class Terminal:
+    """The console of one verb.
+
+    Args:
+        json: the result is JSON on stdout; people read stderr.
+        quiet: nothing but warnings.
+    """
+
+    def __init__(self, *, json: bool = False, quiet: bool = False) -> None:
+        self.console = Console(stderr=json, quiet=quiet, highlight=False, soft_wrap=True)
+
+    def say(self, text: RenderableType) -> None:
+        """A line for people."""
+        self.console.print(text)
+
+    def note(self, text: str) -> None:
+        """Something that the user should know, as a repair or a fallback."""
+        self.console.print(f"[yellow]note[/yellow] {_escape(text)}")
+
+    @contextmanager
+    def progress(self, title: str, total: int | None) -> Iterator[Update]:
+        """Progress of some work; call the given function with (done so far, what to show beside it)."""
+        if not self.console.is_terminal:
+            with self._plain(title, total) as update:
+                yield update
+            return
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[beside]}"),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=self.console, transient=True) as bar:
+            task = bar.add_task(title, total=total, beside="")
+            yield lambda done, beside: bar.update(task, completed=done, beside=beside)
+
+    @contextmanager
+    def _plain(self, title: str, total: int | None) -> Iterator[Update]:
+        started = last = time.monotonic()
+
+        def update(done: int, beside: str) -> None:
+            nonlocal last
+            now = time.monotonic()
+            if now - last < PLAIN_EVERY or not done:
+                return
+            last = now
+            rate = done / (now - started)
+            left = f", {_duration((total - done) / rate)} left" if total else ""
+            self.console.print(_escape(f"{title}: {done:,}{f' of {total:,}' if total else ''} {beside}{left}"))
+            sys.stderr.flush()
+
+        yield update
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes}:{rest:02d} min" if minutes else f"{rest} s"
+
+
+def _escape(text: str) -> str:
+    return text.replace("[", r"\[")

@@ -1,0 +1,1 @@
+"""Tokenisation, the memory-mapped token store, packing, batches."""

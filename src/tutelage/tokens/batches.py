@@ -1,0 +1,102 @@
+"""Packs to batches: the one place that shifts targets and pads, and the order in which a run sees its packs.
+
+Shapes: B rows of the batch matrix, T tokens.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from tutelage.records import Batch, Example, Pack
+from tutelage.tokens.store import TokenStore
+
+
+def packed_batch(examples: Sequence[Example]) -> Batch:
+    """Rows one after the other in a single sequence (B = 1), without any padding; positions restart at each row."""
+    ids = np.concatenate([example.token_ids for example in examples])
+    lengths = tuple(len(example.token_ids) for example in examples)
+    positions = np.concatenate([np.arange(length) for length in lengths])
+    shifted = [_shift(example) for example in examples]
+    return Batch(
+        token_ids_BT=torch.from_numpy(ids.astype(np.int64))[None],
+        position_ids_BT=torch.from_numpy(positions)[None],
+        target_ids_BT=torch.from_numpy(np.concatenate([targets for targets, _ in shifted]))[None],
+        target_weights_BT=torch.from_numpy(np.concatenate([weights for _, weights in shifted]))[None],
+        row_lengths=lengths,
+        rows=tuple(example.row for example in examples),
+    )
+
+
+def padded_batch(examples: Sequence[Example], *, pad_id: int) -> Batch:
+    """A row per example, padded on the right with `pad_id`, which is never a target with weight."""
+    longest = max(len(example.token_ids) for example in examples)
+    shape = (len(examples), longest)
+    ids, targets = np.full(shape, pad_id, dtype=np.int64), np.full(shape, pad_id, dtype=np.int64)
+    weights = np.zeros(shape, dtype=np.float32)
+    for row, example in enumerate(examples):
+        length = len(example.token_ids)
+        ids[row, :length] = example.token_ids
+        targets[row, :length], weights[row, :length] = _shift(example)
+    return Batch(
+        token_ids_BT=torch.from_numpy(ids),
+        position_ids_BT=torch.arange(longest).expand(len(examples), longest).contiguous(),
+        target_ids_BT=torch.from_numpy(targets),
+        target_weights_BT=torch.from_numpy(weights),
+        row_lengths=tuple(len(example.token_ids) for example in examples),
+        rows=tuple(example.row for example in examples),
+    )
+
+
+def _shift(example: Example) -> tuple[np.ndarray, np.ndarray]:
+    """Targets: the next token of the same row, with that token's weight; the last position predicts nothing."""
+    targets = np.append(example.token_ids[1:], 0).astype(np.int64)
+    weights = np.append(example.weights[1:], 0).astype(np.float32)
+    return targets, weights
+
+
+@dataclass(frozen=True)
+class BatchPlan:
+    """Which batches a run sees, as a pure function of the step: nothing to store but the step's number.
+
+    Attributes:
+        store: where the examples lie.
+        packs: all packs of the set; each is seen once an epoch, in an order seeded by (seed, epoch).
+        batch_size: packs in one batch.
+        batches_per_step: batches over all micro-steps and processes that make one optimizer step.
+        packed: several rows in one sequence, or one padded row per example.
+        pad_id: written where nothing is.
+    """
+
+    store: TokenStore
+    packs: Sequence[Pack]
+    batch_size: int
+    batches_per_step: int
+    packed: bool
+    pad_id: int
+    seed: int
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Optimizer steps that see each pack once; the last one may be smaller."""
+        return -(-len(self.packs) // (self.batch_size * self.batches_per_step))
+
+    def step(self, step: int) -> list[Batch]:
+        """The batches of an optimizer step (from 0), at most `batches_per_step`."""
+        epoch, within = divmod(step, self.steps_per_epoch)
+        order = np.random.default_rng((self.seed, epoch)).permutation(len(self.packs))
+        per_step = self.batch_size * self.batches_per_step
+        numbers = order[within * per_step : (within + 1) * per_step]
+        return [self.batch(numbers[at : at + self.batch_size]) for at in range(0, len(numbers), self.batch_size)]
+
+    def in_order(self) -> list["np.ndarray"]:
+        """Numbers of packs per batch, each pack once, in the order of the set: for evaluation."""
+        return [
+            np.arange(len(self.packs))[at : at + self.batch_size] for at in range(0, len(self.packs), self.batch_size)
+        ]
+
+    def batch(self, numbers: Sequence[int] | np.ndarray) -> Batch:
+        """The batch of these packs."""
+        examples = [self.store[number] for at in numbers for number in self.packs[at].examples]
+        return packed_batch(examples) if self.packed else padded_batch(examples, pad_id=self.pad_id)

@@ -1,0 +1,148 @@
+"""The token store: every example of a data set in memory-mapped files, so that a second run starts at once.
+
+A store is a folder named by the hash of everything that decides its content: rows, tokenizer, template, mask policy,
+length limit, and the source code that made it. It is written beside its place and renamed, so that a half-written
+store never stands there.
+
+    tokens.i32      token ids of all examples, one after the other
+    weights.f32     weight of each token as a target
+    examples.i64    (n + 1,) offsets of the examples, then (n,) their rows
+    store.json      whatever its maker wants to keep (counts, notes); other files of its maker may stand beside it
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tutelage.errors import DataError
+from tutelage.records import Example
+
+
+def store_key(parts: Mapping[str, Any]) -> str:
+    """A name for the content that `parts` decide: SHA-256 of their JSON, 32 hex digits."""
+    text = json.dumps(parts, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def code_version(files: Iterable[Path]) -> str:
+    """A hash of source files: a store made by other code is another store."""
+    digest = hashlib.sha256()
+    for file in sorted(files):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+class TokenStore(Sequence[Example]):
+    """The examples of a finished store, read through memory maps.
+
+    Attributes:
+        extra: the contents of store.json.
+        rows: the row of each example, (n,).
+
+    Raises:
+        DataError: the folder's files do not fit together.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.extra: dict[str, Any] = json.loads((folder / "store.json").read_text(encoding="utf-8"))
+        self._tokens = _map(folder / "tokens.i32", np.int32)
+        self._weights = _map(folder / "weights.f32", np.float32)
+        index = _map(folder / "examples.i64", np.int64)
+        count = (len(index) - 1) // 2
+        self._offsets, self.rows = np.asarray(index[: count + 1]), np.asarray(index[count + 1 :])
+        if len(self._tokens) != self._offsets[-1] or len(self._weights) != len(self._tokens):
+            raise DataError("the token store is damaged", place=str(folder), remedy=f"rm -r {folder}")
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, number: Any) -> Any:
+        start, end = self._offsets[number], self._offsets[number + 1]
+        return Example(int(self.rows[number]), self._tokens[start:end], self._weights[start:end])
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over ids and weights of all examples: what is trained on, whatever code prepared it."""
+        return str(self.extra["digest"])
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        """Tokens of each example, (n,)."""
+        return np.diff(self._offsets)
+
+    def trained_tokens(self, numbers: Sequence[int] | npt.NDArray[np.int64]) -> int:
+        """How many tokens of these examples are trained: those with weight that something before them predicts."""
+        return int(sum(np.count_nonzero(self[int(number)].weights[1:]) for number in numbers))
+
+
+class StoreWriter:
+    """Writes a store beside its place; `finish` moves it there. Used as a context: leaving early removes all traces.
+
+    Attributes:
+        work: the folder that is being written; its maker may put files of its own there.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self.work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        self._tokens = (self.work / "tokens.i32").open("wb")
+        self._weights = (self.work / "weights.f32").open("wb")
+        self._digest = hashlib.sha256()
+        self._lengths: list[int] = []
+        self._rows: list[int] = []
+
+    def __enter__(self) -> "StoreWriter":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._tokens.close()
+        self._weights.close()
+        shutil.rmtree(self.work, ignore_errors=True)
+
+    def add(self, example: Example) -> None:
+        """Append an example."""
+        pairs = (
+            (self._tokens, example.token_ids.astype(np.int32)),
+            (self._weights, example.weights.astype(np.float32)),
+        )
+        for file, values in pairs:
+            content = values.tobytes()
+            file.write(content)
+            self._digest.update(content)
+        self._lengths.append(len(example.token_ids))
+        self._rows.append(example.row)
+
+    def finish(self, extra: Mapping[str, Any]) -> TokenStore:
+        """Complete the store with its JSON side car and move it into place."""
+        self._tokens.close()
+        self._weights.close()
+        offsets = np.concatenate([[0], np.cumsum(self._lengths, dtype=np.int64)])
+        np.concatenate([offsets, np.asarray(self._rows)]).astype(np.int64).tofile(self.work / "examples.i64")
+        text = json.dumps({**extra, "digest": self._digest.hexdigest()}, ensure_ascii=False)
+        (self.work / "store.json").write_text(text, encoding="utf-8")
+        try:
+            os.replace(self.work, self._folder)
+        except OSError:
+            # Another run finished the same store first: same key, same content.
+            if not (self._folder / "store.json").exists():
+                raise
+        return TokenStore(self._folder)
+
+
+def _map(file: Path, dtype: type[np.generic]) -> npt.NDArray[Any]:
+    if not file.exists():
+        raise DataError("the token store is damaged: a file is missing", place=str(file), remedy=f"rm -r {file.parent}")
+    return np.memmap(file, dtype=dtype, mode="r") if file.stat().st_size else np.zeros(0, dtype=dtype)

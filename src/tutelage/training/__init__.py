@@ -1,0 +1,1 @@
+"""The loop and what it calls: optimizer, schedule, checkpoints, evaluation of the loss, checks at the start."""

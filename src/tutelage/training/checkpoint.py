@@ -1,0 +1,138 @@
+"""Checkpoints: ordinary model folders with the optimizer's state beside them, written whole or not at all.
+
+checkpoint-200/  model.safetensors (or an adapter), tokenizer, optimizer.safetensors, state.json
+"""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from tutelage.errors import TrainingError
+
+
+@dataclass(frozen=True)
+class TrainState:
+    """Where a run stands after some steps. With the weights and the optimizer, this decides all that follows.
+
+    Attributes:
+        step: optimizer steps done.
+        best_loss, best_step: lowest held-out loss so far and the step after which it was measured.
+        evaluations_since_best: for early stopping.
+    """
+
+    step: int = 0
+    tokens: int = 0
+    trained_tokens: int = 0
+    best_loss: float | None = None
+    best_step: int | None = None
+    evaluations_since_best: int = 0
+
+
+class Checkpoints:
+    """The checkpoints of one run: the last few and the best one.
+
+    Args:
+        folder: of the checkpoints.
+        keep: how many of the last ones stay, besides the best.
+        fingerprint: what model, data, template and recipe were; resuming onto anything else is refused (law 6).
+    """
+
+    def __init__(self, folder: Path, *, keep: int, fingerprint: Mapping[str, Any]) -> None:
+        self.folder, self.keep, self.fingerprint = folder, keep, dict(fingerprint)
+
+    def save(
+        self,
+        state: TrainState,
+        write_model: Callable[[Path], None],
+        optimizer: torch.optim.Optimizer,
+        weights: Mapping[str, nn.Parameter],
+    ) -> Path:
+        """Write a checkpoint beside its place, move it there, and remove those that are no longer wanted.
+
+        Args:
+            write_model: writes model and tokenizer into a folder.
+            weights: name -> parameter, for the names of the optimizer's moments.
+        """
+        target = self.path(state.step)
+        work = self.folder / f".{target.name}.tmp"
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir(parents=True)
+        write_model(work)
+        save_file(_optimizer_tensors(optimizer, weights), work / "optimizer.safetensors")
+        content = {"state": asdict(state), "fingerprint": self.fingerprint}
+        (work / "state.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
+        shutil.rmtree(target, ignore_errors=True)
+        os.replace(work, target)
+        self._prune(state)
+        return target
+
+    def path(self, step: int) -> Path:
+        """The folder of the checkpoint after `step` steps."""
+        return self.folder / f"checkpoint-{step}"
+
+    def steps(self) -> list[int]:
+        """Steps of the checkpoints that are there, ascending."""
+        found = (re.fullmatch(r"checkpoint-(\d+)", path.name) for path in self.folder.glob("checkpoint-*"))
+        return sorted(int(match[1]) for match in found if match)
+
+    def newest(self) -> tuple[Path, TrainState]:
+        """The last checkpoint, to resume from.
+
+        Raises:
+            TrainingError: there is none, or it belongs to another run.
+        """
+        steps = self.steps()
+        if not steps:
+            raise TrainingError(
+                "there is no checkpoint to resume from", place=str(self.folder), remedy="train without --resume"
+            )
+        path = self.path(steps[-1])
+        content = json.loads((path / "state.json").read_text(encoding="utf-8"))
+        self._refuse_mismatch(path, content["fingerprint"])
+        return path, TrainState(**content["state"])
+
+    def _refuse_mismatch(self, path: Path, saved: Mapping[str, Any]) -> None:
+        now = json.loads(json.dumps(self.fingerprint))
+        differing = [key for key in sorted({*now, *saved}) if now.get(key) != saved.get(key)]
+        if differing:
+            lines = "; ".join(f"{key}: then {saved.get(key)!r}, now {now.get(key)!r}" for key in differing)
+            raise TrainingError(
+                f"the checkpoint belongs to another run ({lines})",
+                place=str(path),
+                remedy="resume with the recipe and data of that run, or choose another output_dir",
+            )
+
+    def _prune(self, state: TrainState) -> None:
+        for step in self.steps()[: -self.keep]:
+            if step != state.best_step:
+                shutil.rmtree(self.path(step))
+
+
+def load_optimizer(optimizer: torch.optim.Optimizer, weights: Mapping[str, nn.Parameter], checkpoint: Path) -> None:
+    """Put the saved moments back."""
+    tensors = load_file(checkpoint / "optimizer.safetensors")
+    for name, weight in weights.items():
+        prefix = f"{name}/"
+        found = {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
+        optimizer.state[weight] = {
+            key: tensor.to(weight.device if key != "step" else "cpu") for key, tensor in found.items()
+        }
+
+
+def _optimizer_tensors(
+    optimizer: torch.optim.Optimizer, weights: Mapping[str, nn.Parameter]
+) -> dict[str, torch.Tensor]:
+    return {
+        f"{name}/{key}": value.contiguous()
+        for name, weight in weights.items()
+        for key, value in optimizer.state[weight].items()
+    }

@@ -1,0 +1,41 @@
+"""Several processes under torchrun: who am I, and sums over all. One process is a world of one."""
+
+import os
+from collections.abc import Iterable
+
+import torch
+import torch.distributed as dist
+from torch import nn
+
+
+def start() -> None:
+    """Join the process group that torchrun announces; without torchrun nothing happens."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
+        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+
+
+def rank() -> int:
+    """Number of this process, from 0."""
+    return dist.get_rank() if dist.is_initialized() else 0
+
+
+def world_size() -> int:
+    """How many processes train together."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def sum_over_all(value: torch.Tensor) -> torch.Tensor:
+    """The sum of a tensor over all processes."""
+    if dist.is_initialized():
+        dist.all_reduce(value)
+    return value
+
+
+def sum_gradients(weights: Iterable[nn.Parameter]) -> None:
+    """Sum gradients over all processes. Each process has divided by the step's count over all, so no mean is taken."""
+    if not dist.is_initialized():
+        return
+    for weight in weights:
+        if weight.grad is None:
+            weight.grad = torch.zeros_like(weight)
+        dist.all_reduce(weight.grad)

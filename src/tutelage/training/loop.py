@@ -1,0 +1,155 @@
+"""The training loop, on one page. Everything it needs comes in as arguments; `run` builds them."""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import torch
+
+from tutelage.errors import TrainingError
+from tutelage.model.causal_lm import CausalLM
+from tutelage.recipe import TrainSection
+from tutelage.tokens.batches import BatchPlan
+from tutelage.training import distributed
+from tutelage.training.checkpoint import Checkpoints, TrainState, load_optimizer
+from tutelage.training.optimizer import adamw, learning_rate, set_learning_rate
+from tutelage.training.step import StepResult, held_out_loss, train_step
+
+
+class Listener(Protocol):
+    """Who hears of every step and evaluation: metrics file, TensorBoard, progress line."""
+
+    def step(self, state: TrainState, result: StepResult, learning_rate: float) -> None:
+        """An optimizer step is done."""
+
+    def evaluated(self, state: TrainState, loss: float) -> None:
+        """The held-out loss has been measured."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that a run of the loop needs.
+
+    Attributes:
+        plan: the training batches, by step.
+        held_out: the held-out batches; None: no evaluation.
+        total_steps: length of the run.
+        eval_every, save_every: in steps; the end of the run is always evaluated and saved.
+        write_model: writes the model as it stands into a folder.
+    """
+
+    language_model: CausalLM
+    plan: BatchPlan
+    held_out: BatchPlan | None
+    section: TrainSection
+    total_steps: int
+    eval_every: int
+    save_every: int
+    seed: int
+    checkpoints: Checkpoints
+    write_model: Callable[[Path], None]
+    listener: Listener
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How the loop ended.
+
+    Attributes:
+        state: of the last step.
+        losses: training loss of each step of this process's part of the run.
+        tokens: seen by these steps.
+        seconds: spent in them, evaluation and saving left out.
+        stopped_early: the held-out loss stopped falling.
+    """
+
+    state: TrainState
+    losses: tuple[float, ...]
+    tokens: int
+    seconds: float
+    stopped_early: bool
+
+
+def fit(job: Job, *, resume_from: tuple[Path, TrainState] | None = None) -> Outcome:
+    """Train to the end, or until early stopping. Dropout and order follow from (seed, step) alone, so a resumed run
+    needs no random state.
+
+    Raises:
+        TrainingError: the loss is not a number.
+    """
+    weights = job.language_model.trainable()
+    optimizer = adamw(weights, job.section)
+    state = TrainState()
+    if resume_from is not None:
+        checkpoint, state = resume_from
+        load_optimizer(optimizer, weights, checkpoint)
+    losses: list[float] = []
+    first, seconds = state, 0.0
+    stopped_early = False
+    job.language_model.model.train()
+    while state.step < job.total_steps and not stopped_early:
+        torch.manual_seed(job.seed * 1_000_003 + state.step * 97 + distributed.rank())
+        rate = learning_rate(state.step, total_steps=job.total_steps, section=job.section)
+        set_learning_rate(optimizer, rate)
+        started = time.perf_counter()
+        batches = job.plan.step(state.step)[distributed.rank() :: distributed.world_size()]
+        result = train_step(job.language_model, batches, optimizer, max_grad_norm=job.section.max_grad_norm)
+        seconds += time.perf_counter() - started
+        refuse_not_a_number(result, job, state.step)
+        losses.append(result.loss)
+        state = replace(
+            state,
+            step=state.step + 1,
+            tokens=state.tokens + result.tokens,
+            trained_tokens=state.trained_tokens + result.trained_tokens,
+        )
+        job.listener.step(state, result, rate)
+        last = state.step == job.total_steps
+        improved = False
+        if job.held_out is not None and (last or state.step % job.eval_every == 0):
+            loss = held_out_loss(job.language_model, job.held_out)
+            improved = state.best_loss is None or loss < state.best_loss
+            state = after_evaluation(state, loss)
+            job.listener.evaluated(state, loss)
+            patience = job.section.early_stopping_patience
+            stopped_early = patience is not None and state.evaluations_since_best >= patience
+        keeps_best = improved and (job.section.load_best_model_at_end or job.section.early_stopping_patience)
+        saves = last or stopped_early or keeps_best or state.step % job.save_every == 0
+        if saves and distributed.rank() == 0:
+            job.checkpoints.save(state, job.write_model, optimizer, weights)
+    return Outcome(state, tuple(losses), state.tokens - first.tokens, seconds, stopped_early)
+
+
+def after_evaluation(state: TrainState, loss: float) -> TrainState:
+    """The state with a new held-out loss taken in."""
+    if state.best_loss is None or loss < state.best_loss:
+        return replace(state, best_loss=loss, best_step=state.step, evaluations_since_best=0)
+    return replace(state, evaluations_since_best=state.evaluations_since_best + 1)
+
+
+def refuse_not_a_number(result: StepResult, job: Job, step: int) -> None:
+    """Stop a run whose loss has become NaN or infinite, naming the rows of the step."""
+    if torch.isfinite(torch.tensor(result.loss)):
+        return
+    rows = sorted({row for batch in job.plan.step(step) for row in batch.rows})
+    raise TrainingError(
+        f"the loss of step {step + 1} is {result.loss} (rows {rows[:20]}{' ...' if len(rows) > 20 else ''})",
+        expected="a finite number",
+        remedy=f"lower train.learning_rate (now {job.section.learning_rate:g}) or look at these rows; "
+        f"checkpoints up to this step are kept in {job.checkpoints.folder}",
+    )
+
+
+def metrics_of(state: TrainState, result: StepResult, rate: float) -> dict[str, float]:
+    """A step as numbers for metrics.jsonl and TensorBoard."""
+    numbers = asdict(result)
+    positions = numbers.pop("positions")
+    return {
+        "step": state.step,
+        "learning_rate": rate,
+        **numbers,
+        "tokens_per_s": result.tokens / result.seconds,
+        "padding_share": 1 - result.tokens / positions,
+    }
