@@ -1,6 +1,7 @@
 """The command line: parse, call, print. No logic lives here."""
 
 import json
+import shlex
 import sys
 import traceback
 from typing import Annotated, Any
@@ -61,7 +62,7 @@ def init(
     """Write a commented recipe for your data: [bold]tutelage init --data rows.jsonl[/bold]."""
     terminal = Terminal(json=json)
     path = run_init(data, model=model, output=output, terminal=terminal)
-    terminal.say(f"{path} is written; next: [bold]tutelage train {path}[/bold]")
+    terminal.say(f"{path} is written; next: ", (f"tutelage train {path}", "bold"))
     _finish({"recipe": str(path)}, json)
 
 
@@ -109,10 +110,15 @@ def train(
 ) -> None:
     """Fine-tune, ask the same questions before and after, write the report: [bold]tutelage train recipe.yaml[/bold]."""
     terminal = Terminal(json=json)
-    result = run_train(recipes.load(recipe, set_ or []), terminal=terminal, resume=resume)
+    try:
+        result = run_train(recipes.load(recipe, set_ or []), terminal=terminal, resume=resume)
+    except KeyboardInterrupt:
+        again = shlex.join(["tutelage", "train", recipe, *(f"--set={one}" for one in set_ or []), "--resume"])
+        print(f"stopped; go on from the newest checkpoint with:\n  {again}", file=sys.stderr)
+        raise typer.Exit(130) from None
     if result.comparison is not None:
         show_comparison(result.comparison, terminal)
-    terminal.say(f"model: {result.output_dir / 'model'}\nreport: [bold]{result.report}[/bold]")
+    terminal.say(f"model: {result.output_dir / 'model'}\nreport: ", (str(result.report), "bold"))
     _finish(result.summary(), json)
 
 
@@ -145,7 +151,7 @@ def chat(
     """Talk with a model (/reset forgets, /exit ends): [bold]tutelage chat runs/demo/model[/bold]."""
     more = [f"evaluate.max_new_tokens={max_new_tokens}", *(set_ or [])]
     tree = {"model": {"name_or_path": model}, "template": {"name": template, "system": system}}
-    run_chat(recipes.build(tree, more), _typed(), _write)
+    run_chat(recipes.build(tree, more), _typed(), write=_write)
 
 
 def _typed() -> Any:
@@ -190,9 +196,6 @@ def main() -> None:
             traceback.print_exc()
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        sys.exit(130)
     except Exception as error:
         if debug:
             raise

@@ -32,7 +32,7 @@ class Head:
     softcap: float | None = None
 
 
-def loss_sum(hidden_ND: torch.Tensor, targets_N: torch.Tensor, weights_N: torch.Tensor, head: Head) -> torch.Tensor:
+def loss_sum(hidden_ND: torch.Tensor, targets_N: torch.Tensor, *, weights_N: torch.Tensor, head: Head) -> torch.Tensor:
     """Weighted sum of the cross entropies of N positions, fp32 scalar; divide it by the step's sum of weights (law 5).
 
     Args:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from tutelage.errors import RecipeError
 
 Share = Annotated[float, Field(ge=0, le=1)]
+Decay = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[int, Field(gt=0)]
 Count = Annotated[int, Field(ge=0)]
 
@@ -22,7 +23,7 @@ Count = Annotated[int, Field(ge=0)]
 class Section(BaseModel):
     """A part of the recipe, owned by one room."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
 
 class Source(Section):
@@ -116,8 +117,8 @@ class TrainSection(Section):
     lr_scheduler_type: Literal["cosine", "linear", "constant"] = Field("cosine", description="after the warm-up")
     warmup_ratio: Share = Field(0.03, description="share of the steps over which the learning rate rises")
     weight_decay: float = Field(0.0, ge=0, description="decoupled decay of weight matrices (not norms, not biases)")
-    adam_beta1: Share = Field(0.9, description="decay of the first moment")
-    adam_beta2: Share = Field(0.999, description="decay of the second moment")
+    adam_beta1: Decay = Field(0.9, description="decay of the first moment")
+    adam_beta2: Decay = Field(0.999, description="decay of the second moment")
     max_grad_norm: float = Field(1.0, ge=0, description="clip the gradient to this norm; 0: do not clip")
     dtype: Literal["auto", "bf16", "fp32"] = Field(
         "auto",
@@ -176,8 +177,12 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
 
 
 def build(tree: Mapping[str, Any], overrides: Sequence[str] = (), *, place: str = "recipe") -> Recipe:
-    """A recipe from nested mappings, with `section.key=value` overrides (values are YAML)."""
-    merged = _copy(tree)
+    """A recipe from nested mappings, with `section.key=value` overrides (values are YAML).
+
+    Raises:
+        RecipeError: unknown key, wrong value, or a key that nothing would read.
+    """
+    merged = {name: part for name, part in _copy(tree).items() if part is not None}  # `train:` with nothing below
     for override in overrides:
         _apply(merged, override)
     try:
@@ -199,6 +204,17 @@ def dump(recipe: Recipe) -> str:
                 owner = owner[parent]
             del owner[last]
     return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)
+
+
+def flat(section: BaseModel, prefix: str = "") -> dict[str, Any]:
+    """All keys with their values as JSON types, as {"train.learning_rate": 1e-4}; sources stay lists of mappings."""
+    found: dict[str, Any] = {}
+    for name, value in section:
+        if isinstance(value, Section):
+            found |= flat(value, f"{prefix}{name}.")
+        else:
+            found[f"{prefix}{name}"] = section.model_dump(mode="json", include={name})[name]
+    return found
 
 
 def keys(section: type[BaseModel] = Recipe, prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -270,7 +286,7 @@ def _explain(error: ValidationError, place: str) -> RecipeError:
     path = [str(part) for part in first["loc"]]
     key = ".".join(path)
     if first["type"] == "extra_forbidden":
-        known = [name for name, _ in keys()]
+        known = [name for name, _ in (*keys(), *keys(Source, "data.sources."))]
         near = difflib.get_close_matches(key, known, 1, 0.6) or _same_name(path[-1], known)
         hint = f"did you mean `{near[0]}`?" if near else "see `tutelage init` for every key"
         return RecipeError(f"unknown key `{key}` (value {first['input']!r})", place=place, remedy=hint)

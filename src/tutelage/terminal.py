@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 Update = Callable[[int, str], None]
 PLAIN_EVERY = 5.0  # seconds between lines where there is no terminal to redraw
@@ -20,19 +21,23 @@ class Terminal:
 
     Args:
         json: the result is JSON on stdout; people read stderr.
-        quiet: nothing but warnings.
+        quiet: nothing is printed.
     """
 
     def __init__(self, *, json: bool = False, quiet: bool = False) -> None:
         self.console = Console(stderr=json, quiet=quiet, highlight=False, soft_wrap=True)
 
-    def say(self, text: RenderableType) -> None:
-        """A line for people."""
-        self.console.print(text)
+    def say(self, *parts: str | tuple[str, str]) -> None:
+        """A line for people, of texts and (text, style); nothing in a text is taken for markup."""
+        self.console.print(Text.assemble(*parts))
+
+    def show(self, figure: RenderableType) -> None:
+        """A table or a coloured text for people."""
+        self.console.print(figure)
 
     def note(self, text: str) -> None:
         """Something that the user should know, as a repair or a fallback."""
-        self.console.print(f"[yellow]note[/yellow] {_escape(text)}")
+        self.say(("note", "yellow"), f" {text}")
 
     @contextmanager
     def progress(self, title: str, total: int | None) -> Iterator[Update]:
@@ -65,7 +70,7 @@ class Terminal:
             last = now
             rate = done / (now - started)
             left = f", {_duration((total - done) / rate)} left" if total else ""
-            self.console.print(_escape(f"{title}: {done:,}{f' of {total:,}' if total else ''} {beside}{left}"))
+            self.say(f"{title}: {done:,}{f' of {total:,}' if total else ''} {beside}{left}")
             sys.stderr.flush()
 
         yield update
@@ -74,7 +79,3 @@ class Terminal:
 def _duration(seconds: float) -> str:
     minutes, rest = divmod(int(seconds), 60)
     return f"{minutes}:{rest:02d} min" if minutes else f"{rest} s"
-
-
-def _escape(text: str) -> str:
-    return text.replace("[", r"\[")

@@ -1,6 +1,7 @@
 """Batched greedy generation with a KV cache, from prompts whose ids are those that training saw."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -20,18 +21,24 @@ class Decoding:
         batch_size: prompts generated together.
         stop_ids: ids at which generation stops.
         pad_id: written before shorter prompts of a batch, masked.
+        context: positions that the models were made for; an answer ends there. None: no limit.
     """
 
     max_new_tokens: int
     batch_size: int
     stop_ids: tuple[int, ...]
     pad_id: int
+    context: int | None = None
 
-    def config(self) -> GenerationConfig:
-        """As transformers wants it; nothing is taken over from the model's own generation settings."""
+    def room(self, prompt: Sequence[int]) -> int:
+        """How many tokens the answer to a prompt may have."""
+        return self.max_new_tokens if self.context is None else min(self.max_new_tokens, self.context - len(prompt))
+
+    def config(self, room: int) -> GenerationConfig:
+        """As transformers wants it, for answers of at most `room` tokens."""
         return GenerationConfig(
             do_sample=False,
-            max_new_tokens=self.max_new_tokens,
+            max_new_tokens=room,
             eos_token_id=list(self.stop_ids),
             pad_token_id=self.pad_id,
         )
@@ -40,45 +47,44 @@ class Decoding:
 def generate(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
-    prompts: Sequence[Sequence[int]],
     *,
+    prompts: Sequence[Sequence[int]],
     decoding: Decoding,
     progress: Progress | None = None,
 ) -> list[Generation]:
     """Greedy answers to prompts given as ids, in their order. Prompts of like length share a batch.
 
+    A prompt that fills the context gets no answer.
+
     Args:
         progress: called with the number of answers done after each batch.
     """
     model.eval()
-    results: list[Generation | None] = [None] * len(prompts)
-    order = sorted(range(len(prompts)), key=lambda number: len(prompts[number]))
-    for at in range(0, len(order), decoding.batch_size):
-        numbers = order[at : at + decoding.batch_size]
+    results: dict[int, Generation] = {}
+    for numbers in _batches(prompts, decoding):
         rows = _generate_batch(model, [prompts[number] for number in numbers], decoding)
-        for number, ids in zip(numbers, rows, strict=True):
-            results[number] = _finish(ids, tokenizer, decoding)
+        results |= {number: _finish(ids, tokenizer, decoding) for number, ids in zip(numbers, rows, strict=True)}
         if progress is not None:
-            progress(min(at + decoding.batch_size, len(order)))
-    return [result for result in results if result is not None]
+            progress(len(results))
+    return [results[number] for number in range(len(prompts))]
 
 
 def stream(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
-    prompt: Sequence[int],
     *,
+    prompt: Sequence[int],
     decoding: Decoding,
     write: Callable[[str], None],
 ) -> Generation:
     """One greedy answer, handed to `write` piece by piece as it is made."""
     model.eval()
     ids = torch.tensor([list(prompt)], device=model.device)
-    with torch.inference_mode():
+    with _settings(model, decoding.config(decoding.room(prompt))) as config:
         out = model.generate(
             ids,
             attention_mask=torch.ones_like(ids),
-            generation_config=decoding.config(),
+            generation_config=config,
             streamer=_Writer(tokenizer, write),
         )
     return _finish(out[0, ids.shape[1] :].tolist(), tokenizer, decoding)
@@ -95,16 +101,43 @@ class _Writer(TextStreamer):  # type: ignore[misc]
         self._write(text)
 
 
+@contextmanager
+def _settings(model: PreTrainedModel, config: GenerationConfig) -> Iterator[GenerationConfig]:
+    """Nothing but these settings: what they leave open, transformers would take from the model's own (a repetition
+    penalty, a minimal length)."""
+    own = model.generation_config
+    model.generation_config = config
+    try:
+        with torch.inference_mode():
+            yield config
+    finally:
+        model.generation_config = own
+
+
+def _batches(prompts: Sequence[Sequence[int]], decoding: Decoding) -> Iterator[list[int]]:
+    """Numbers of prompts by length; those that leave less room than `max_new_tokens` stand alone, so that no answer is
+    cut for the sake of another."""
+    order = sorted(range(len(prompts)), key=lambda number: len(prompts[number]))
+    roomy = [number for number in order if decoding.room(prompts[number]) == decoding.max_new_tokens]
+    for at in range(0, len(roomy), decoding.batch_size):
+        yield roomy[at : at + decoding.batch_size]
+    for number in order[len(roomy) :]:
+        yield [number]
+
+
 def _generate_batch(model: PreTrainedModel, prompts: Sequence[Sequence[int]], decoding: Decoding) -> list[list[int]]:
     longest = max(len(prompt) for prompt in prompts)
+    room = decoding.room(max(prompts, key=len))
+    if room < 1:
+        return [[] for _ in prompts]
     ids_BT = torch.full((len(prompts), longest), decoding.pad_id, dtype=torch.long)
     mask_BT = torch.zeros_like(ids_BT)
     for row, prompt in enumerate(prompts):
         ids_BT[row, longest - len(prompt) :] = torch.tensor(list(prompt))
         mask_BT[row, longest - len(prompt) :] = 1
-    with torch.inference_mode():
+    with _settings(model, decoding.config(room)) as config:
         out_BT = model.generate(
-            ids_BT.to(model.device), attention_mask=mask_BT.to(model.device), generation_config=decoding.config()
+            ids_BT.to(model.device), attention_mask=mask_BT.to(model.device), generation_config=config
         )
     rows: list[list[int]] = out_BT[:, longest:].tolist()
     return rows

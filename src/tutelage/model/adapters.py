@@ -18,8 +18,11 @@ def train_all(model: PreTrainedModel) -> PreTrainedModel:
     return model
 
 
-def add_lora(model: PreTrainedModel, section: LoraSection) -> PeftModel:
+def add_lora(model: PreTrainedModel, section: LoraSection, *, revision: str | None = None) -> PeftModel:
     """Low-rank adapters, fp32, on frozen weights in their stored dtype.
+
+    Args:
+        revision: of the base model, kept with the adapter so that it is put on the same weights again.
 
     Returns:
         The peft model, for saving; its base (with the adapters inside) is what is trained.
@@ -34,6 +37,7 @@ def add_lora(model: PreTrainedModel, section: LoraSection) -> PeftModel:
         lora_dropout=section.lora_dropout,
         target_modules=targets if isinstance(targets, str) else list(targets),
         task_type="CAUSAL_LM",
+        revision=revision,
     )
     try:
         wrapped = get_peft_model(model, config)

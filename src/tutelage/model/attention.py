@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 from torch.nn.utils.rnn import pad_sequence
-from transformers import AttentionInterface
+from transformers import AttentionInterface, PreTrainedModel
 from transformers.masking_utils import AttentionMaskInterface
 
 NAME = "tutelage_rows"
@@ -24,10 +24,21 @@ class UnsupportedAttention(Exception):
     """The model asks for something that attention by row lengths does not do."""
 
 
-def register() -> None:
-    """Make the attention known to transformers under `NAME`; its mask is no mask at all."""
+def supported_by(model: PreTrainedModel) -> bool:
+    """Whether the model's layers look their attention up by name, so that ours can be theirs."""
+    return bool(type(model)._supports_attention_backend)
+
+
+def name_of(model: PreTrainedModel) -> str:
+    """The attention that the model uses now, as transformers names it."""
+    return str(model.config._attn_implementation)
+
+
+def switch(model: PreTrainedModel, name: str) -> None:
+    """Give the model another attention, in place; `NAME` is made known to transformers, its mask is no mask at all."""
     AttentionInterface.register(NAME, rows_attention)
     AttentionMaskInterface.register(NAME, _no_mask)
+    model.set_attn_implementation(name)
 
 
 def _no_mask(*_: Any, **__: Any) -> None:
@@ -98,7 +109,7 @@ class _Attend:
             key_RHLD, value_RHLD = (part.repeat_interleave(groups, 1) for part in (key_RHLD, value_RHLD))
             grouped = False
         if on_cpu and query_RHLD.dtype == torch.bfloat16 and query_RHLD.shape[2] <= SHORT and not self.dropout:
-            return batched_products(query_RHLD, key_RHLD, value_RHLD, scale=self.scale)
+            return batched_products(query_RHLD, key_RHLD, value_RHLD=value_RHLD, scale=self.scale)
         return scaled_dot_product_attention(
             query_RHLD,
             key_RHLD,
@@ -111,7 +122,7 @@ class _Attend:
 
 
 def batched_products(
-    query_RHLD: torch.Tensor, key_RHLD: torch.Tensor, value_RHLD: torch.Tensor, *, scale: float | None
+    query_RHLD: torch.Tensor, key_RHLD: torch.Tensor, *, value_RHLD: torch.Tensor, scale: float | None
 ) -> torch.Tensor:
     """Causal attention as two batched matrix products: for short rows in bf16 on CPU two to three times as fast,
     forward and backward, as the fused kernel."""

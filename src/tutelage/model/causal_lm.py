@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from tutelage.errors import ModelError
 from tutelage.loss import Head, loss_sum, trained_positions
+from tutelage.model import attention
 from tutelage.records import Batch
 
 
@@ -45,42 +45,36 @@ class CausalLM:
             targets_N = batch.target_ids_BT.flatten()[keep]
             weights_N = batch.target_weights_BT.flatten()[keep]
             if self.fused_head:
+                head = head_of(self.model)
+                assert head is not None, "the engine asks `head_agrees` before it fuses the head"
                 hidden_ND = trained_positions(self.hidden(batch), batch.target_weights_BT)
-                return loss_sum(hidden_ND.to(self.compute_dtype), targets_N, weights_N, head_of(self.model))
+                return loss_sum(hidden_ND.to(self.compute_dtype), targets_N, weights_N=weights_N, head=head)
             logits_NV = self.logits(batch).flatten(0, 1)[keep].float()
             losses_N = nn.functional.cross_entropy(logits_NV, targets_N, reduction="none")
             return (losses_N * weights_N).sum()
 
     def hidden(self, batch: Batch) -> torch.Tensor:
         """Hidden states before the head, (B, T, D)."""
-        decoder = self.model.get_decoder()
-        hidden_BTD: torch.Tensor = decoder(**_inputs(batch)).last_hidden_state
+        hidden_BTD: torch.Tensor = self.model.get_decoder()(**self._inputs(batch)).last_hidden_state
         return hidden_BTD
 
     def logits(self, batch: Batch) -> torch.Tensor:
         """Logits as the model itself computes them, (B, T, V)."""
-        logits_BTV: torch.Tensor = self.model(**_inputs(batch)).logits
+        logits_BTV: torch.Tensor = self.model(**self._inputs(batch)).logits
         return logits_BTV
 
-
-def _inputs(batch: Batch) -> dict[str, object]:
-    return {
-        "input_ids": batch.token_ids_BT,
-        "position_ids": batch.position_ids_BT,
-        "use_cache": False,
-        "row_lengths": batch.row_lengths,
-    }
+    def _inputs(self, batch: Batch) -> dict[str, object]:
+        inputs = {"input_ids": batch.token_ids_BT, "position_ids": batch.position_ids_BT, "use_cache": False}
+        by_rows = attention.name_of(self.model) == attention.NAME
+        return {**inputs, "row_lengths": batch.row_lengths} if by_rows else inputs
 
 
-def head_of(model: PreTrainedModel) -> Head:
-    """The output head as numbers.
-
-    Raises:
-        ModelError: the model has no linear output head.
-    """
-    linear = model.get_output_embeddings()
-    if not isinstance(linear, nn.Linear):
-        raise ModelError(f"{type(model).__name__} has no linear output head", expected="a causal language model")
+def head_of(model: PreTrainedModel) -> Head | None:
+    """The output head as numbers; None where it is more than a linear layer, or the layers before it cannot be run
+    without it."""
+    linear, decoder = model.get_output_embeddings(), model.get_decoder()
+    if not isinstance(linear, nn.Linear) or not isinstance(decoder, PreTrainedModel) or decoder is model:
+        return None
     config = model.config.get_text_config()
     # Cohere multiplies its logits, Granite divides them, Gemma 2 caps them.
     scale = float(getattr(config, "logit_scale", None) or 1.0) / float(getattr(config, "logits_scaling", None) or 1.0)
@@ -89,6 +83,8 @@ def head_of(model: PreTrainedModel) -> Head:
 
 def head_agrees(language_model: CausalLM, batch: Batch) -> bool:
     """Whether our reading of the head gives the loss that the model's own logits give, to 1e-3 of it."""
+    if head_of(language_model.model) is None:
+        return False
     with torch.no_grad():
         ours = CausalLM(language_model.model, language_model.compute_dtype, True).loss_sum(batch)
         own = CausalLM(language_model.model, language_model.compute_dtype, False).loss_sum(batch)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from peft import PeftModel
 from tokenizers import Tokenizer
 from transformers import (
     AutoConfig,
@@ -21,7 +22,6 @@ from transformers import (
 from transformers.utils.logging import disable_progress_bar
 
 from tutelage.errors import ModelError
-from tutelage.model import attention
 from tutelage.recipe import ModelSection
 
 disable_progress_bar()
@@ -69,14 +69,14 @@ def load_tokenizer(section: ModelSection) -> TokenizerFacts:
         ModelError: no tokenizer, a broken one, or one without a fast backend.
     """
     place = locate(section.name_or_path)
-    adapter = _adapter_base(place)
+    below = _below_adapter(section)
     try:
         wrapped = AutoTokenizer.from_pretrained(
             place, revision=section.revision, trust_remote_code=section.trust_remote_code
         )
     except Exception as error:  # transformers and tokenizers raise bare Exception on broken files
-        if adapter is not None:
-            return load_tokenizer(section.model_copy(update={"name_or_path": adapter}))
+        if below is not None:
+            return load_tokenizer(below)
         raise _cannot_load("tokenizer", place, error) from error
     backend = wrapped.__dict__.get("_tokenizer")
     if not isinstance(backend, Tokenizer):
@@ -141,8 +141,8 @@ def _padding(wrapped: PreTrainedTokenizerBase) -> tuple[int, tuple[str, ...]]:
 
 def load_config(section: ModelSection) -> PreTrainedConfig:
     """The configuration of a model, without its weights."""
+    section = _below_adapter(section) or section
     place = locate(section.name_or_path)
-    place = _adapter_base(place) or place
     try:
         return AutoConfig.from_pretrained(place, revision=section.revision, trust_remote_code=section.trust_remote_code)
     except Exception as error:
@@ -159,33 +159,29 @@ def context_length(section: ModelSection) -> int | None:
     return length if length is not None else getattr(config, "n_positions", None)  # GPT-2's name for it
 
 
-def load_model(section: ModelSection, *, dtype: torch.dtype, attn: str | None = None) -> PreTrainedModel:
+def load_model(section: ModelSection, *, dtype: torch.dtype) -> PreTrainedModel:
     """A causal language model with its weights; a folder with an adapter is loaded on top of its base.
+
+    Its attention is the recipe's; `rows` is given to it later (`attention.switch`), until then it has its own.
 
     Args:
         dtype: of the weights in memory.
-        attn: attention as transformers names it; unset: the recipe's.
 
     Raises:
         ModelError: nothing there, pickled weights, a broken file, or an architecture that transformers lacks.
     """
     place = locate(section.name_or_path)
-    base = _adapter_base(place)
-    if base is not None:
-        from peft import PeftModel
-
-        below = load_model(section.model_copy(update={"name_or_path": base, "revision": None}), dtype=dtype, attn=attn)
-        merged: PreTrainedModel = PeftModel.from_pretrained(below, place).merge_and_unload()
+    below = _below_adapter(section)
+    if below is not None:
+        merged: PreTrainedModel = PeftModel.from_pretrained(load_model(below, dtype=dtype), place).merge_and_unload()
         return merged
-    attention.register()
-    wanted = attn or section.attn_implementation
     try:
         return AutoModelForCausalLM.from_pretrained(
             place,
             revision=section.revision,
             trust_remote_code=section.trust_remote_code,
             dtype=dtype,
-            attn_implementation=attention.NAME if wanted == "rows" else wanted,
+            attn_implementation=None if section.attn_implementation == "rows" else section.attn_implementation,
             use_safetensors=True,
         )
     except Exception as error:
@@ -198,15 +194,16 @@ def stored_dtype(config: PreTrainedConfig) -> torch.dtype:
     return getattr(torch, dtype) if isinstance(dtype, str) else dtype
 
 
-def _adapter_base(place: str) -> str | None:
-    """The base model that an adapter folder names; None where the folder is no adapter."""
-    file = Path(place) / "adapter_config.json"
+def _below_adapter(section: ModelSection) -> ModelSection | None:
+    """The model that an adapter folder names as its base; None where the folder is no adapter."""
+    file = Path(locate(section.name_or_path)) / "adapter_config.json"
     if not file.is_file():
         return None
-    base: Any = json.loads(file.read_text(encoding="utf-8")).get("base_model_name_or_path")
+    adapter: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    base = adapter.get("base_model_name_or_path")
     if not isinstance(base, str) or not base:
         raise ModelError("the adapter does not say which model it belongs to", place=str(file))
-    return base
+    return section.model_copy(update={"name_or_path": base, "revision": adapter.get("revision")})
 
 
 def _cannot_load(what: str, place: str, error: Exception) -> ModelError:

@@ -9,6 +9,9 @@ from transformers import PreTrainedModel
 
 from tutelage.model.loading import TokenizerFacts
 
+# Settings that decoding without sampling never reads; transformers refuses to save them beside it.
+_SAMPLING = ("temperature", "top_p", "min_p", "top_h", "typical_p", "top_k", "epsilon_cutoff", "eta_cutoff")
+
 
 def save_tokenizer(tokenizer: TokenizerFacts, folder: Path, *, chat_template: str) -> None:
     """Write the tokenizer with the template that was trained, so that whoever serves the model uses that one."""
@@ -30,6 +33,8 @@ def save_model(
     """
     base = model.get_base_model() if isinstance(model, PeftModel) else model
     base.generation_config.eos_token_id = list(stop_ids)
+    if not base.generation_config.do_sample:
+        base.generation_config.update(**dict.fromkeys(_SAMPLING))
     if dtype is not None and not isinstance(model, PeftModel):
         model.to(dtype)
     model.save_pretrained(folder)

@@ -1,6 +1,7 @@
 """What a report says, as plain frozen records: the one thing that the rest of this room knows.
 
-Shares are in 0..1, times in seconds, lengths in tokens. Texts are as they came from data and models: `page` escapes them.
+Shares are in 0..1, times in seconds, lengths in tokens. Texts are as they came from data and models:
+`page` escapes them.
 """
 
 from dataclasses import dataclass

@@ -126,8 +126,8 @@ def _axes(formatter: Formatter, *, xlabel: str = "step") -> tuple[Figure, Axes]:
     axes.set_axisbelow(True)
     axes.tick_params(length=0, labelcolor=MUTED, labelsize=10.5, pad=5)
     axes.set_xlabel(xlabel, color=MUTED, fontsize=10.5, labelpad=3)
-    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    axes.yaxis.set_major_locator(MaxNLocator(4))
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
+    axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: compact(value)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: formatter(value)))
     return figure, axes
@@ -153,6 +153,7 @@ def _svg(figure: Figure, title: str) -> str:
     text = re.sub(r"<!--.*?-->\s*", "", text, flags=re.DOTALL)
     text = re.sub(r'<g id="[^"]*"', "<g", text)
     text = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", text)
+    text = re.sub(r"font-family: [^;\"]*;?", "", text)
     for colour, variable in _VARIABLES.items():
         text = text.replace(colour, variable)
     opening = f'<svg viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" role="img" aria-label="{title}" stroke-linejoin="round">'

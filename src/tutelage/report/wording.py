@@ -2,8 +2,9 @@
 
 from tutelage.report.content import Evidence, Share, Slice
 
+_UNITS = (("k", 1e3), ("M", 1e6), ("B", 1e9), ("T", 1e12))
 LANGUAGES = {"all": "All questions", "en": "English", "zh": "Chinese"}
-_NARROW = "\u202f"  # a space that does not break
+_NARROW, _FIXED = "\u202f", "\u00a0"  # spaces at which no line breaks
 
 
 def percent(share: float) -> str:
@@ -19,13 +20,13 @@ def interval(of: Share) -> str:
 def p_value(p: float) -> str:
     """ "p = 0.031"; very small values as a bound."""
     if p < 0.0001:
-        return "p < 0.0001"
-    return f"p = {min(p, 1.0):.2g}" if p < 0.995 else "p = 1"
+        return f"p{_FIXED}<{_FIXED}0.0001"
+    return f"p{_FIXED}={_FIXED}{p:.2g}"
 
 
 def duration(seconds: float) -> str:
     """ "13.7 s", "4 min 05 s" or "2 h 10 min"."""
-    if seconds < 60:
+    if seconds < 59.95:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
@@ -34,12 +35,11 @@ def duration(seconds: float) -> str:
 
 
 def compact(count: float) -> str:
-    """A count in at most four characters or so: 950, 12.3k, 4.56M, 1.2B."""
-    for size, unit in ((1e9, "B"), (1e6, "M"), (1e4, "k")):
-        if count >= size:
-            scaled = count / min(size, 1e3 if unit == "k" else size)
-            return f"{scaled:.3g}{unit}" if scaled < 999.5 else f"{scaled:,.0f}{unit}"
-    return f"{count:,.0f}"
+    """A count in few characters, three digits of it: 950, 9,999, 12.3k, 4.56M, 1.2B."""
+    if count < 9999.5:
+        return f"{count:,.0f}"
+    unit, size = next((of for of in _UNITS if count < 999.5 * of[1]), _UNITS[-1])
+    return f"{count / size:.3g}{unit}"
 
 
 def language(label: str) -> str:

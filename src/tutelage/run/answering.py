@@ -14,16 +14,17 @@ from tutelage.model import loading
 from tutelage.recipe import EvaluateSection, ModelSection
 from tutelage.records import Generation, Question
 from tutelage.run.assemble import Speech
+from tutelage.run.device import device, has_fast_bf16
 from tutelage.terminal import Terminal
 
 
 def answers_of(
     name: str,
     model: ModelSection,
+    *,
     questions: Sequence[Question],
     spoken: Speech,
     section: EvaluateSection,
-    *,
     terminal: Terminal,
 ) -> list[Generation]:
     """A model's greedy answers to some questions, in their order; no model is loaded where nothing is asked."""
@@ -36,17 +37,18 @@ def answers_of(
         return generate(
             loaded,
             spoken.tokenizer.wrapped,
-            prompts,
+            prompts=prompts,
             decoding=decoding,
             progress=lambda done: update(done, ""),
         )
 
 
 def load_for_answers(model: ModelSection) -> PreTrainedModel:
-    """A model ready to generate, in the dtype that it is stored in (fp32 on CPUs without fast bf16)."""
+    """A model ready to generate, in the dtype that it is stored in; on a CPU that is not fast in it, fp32."""
     dtype = loading.stored_dtype(loading.load_config(model))
-    place = torch.device("cuda") if torch.cuda.is_available() else torch.device("cpu")
-    return loading.load_model(model, dtype=dtype, attn="sdpa").to(place)
+    if device().type == "cpu" and not (dtype == torch.bfloat16 and has_fast_bf16()):
+        dtype = torch.float32
+    return loading.load_model(model, dtype=dtype).to(device())
 
 
 def write_comparison(comparison: Comparison, path: Path) -> None:

@@ -21,13 +21,15 @@ class Speech:
     """How conversations become ids and answers become text.
 
     Attributes:
-        max_length: longest sequence in tokens.
+        max_length: longest sequence in tokens, in training.
+        context: positions that the model was made for, where its configuration says so.
     """
 
     tokenizer: loading.TokenizerFacts
     template: ChatTemplate
     policy: TemplateSection
     max_length: int
+    context: int | None
 
     @cached_property
     def stop_ids(self) -> tuple[int, ...]:
@@ -46,7 +48,7 @@ class Speech:
 
     def decoding(self, *, max_new_tokens: int, batch_size: int) -> Decoding:
         """Greedy decoding that stops where training stopped."""
-        return Decoding(max_new_tokens, batch_size, self.stop_ids, self.tokenizer.pad_id)
+        return Decoding(max_new_tokens, batch_size, self.stop_ids, self.tokenizer.pad_id, self.context)
 
 
 def speech(recipe: Recipe) -> Speech:
@@ -63,7 +65,8 @@ def speech(recipe: Recipe) -> Speech:
         control_tokens=tokenizer.control_tokens,
         arguments=recipe.template.arguments,
     )
-    made = Speech(tokenizer, template, recipe.template, _max_length(recipe))
+    context = loading.context_length(recipe.model)
+    made = Speech(tokenizer, template, recipe.template, _max_length(recipe, context), context)
     if not made.stop_ids:
         raise TemplateError(
             "generation would never stop: neither template nor tokenizer has an end token",
@@ -73,8 +76,7 @@ def speech(recipe: Recipe) -> Speech:
     return made
 
 
-def _max_length(recipe: Recipe) -> int:
-    context = loading.context_length(recipe.model)
+def _max_length(recipe: Recipe, context: int | None) -> int:
     wanted = recipe.tokens.max_length
     if wanted is None:
         return min(context or DEFAULT_LENGTH, DEFAULT_LENGTH)

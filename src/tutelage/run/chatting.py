@@ -9,7 +9,7 @@ from tutelage.run.answering import load_for_answers
 from tutelage.run.assemble import speech
 
 
-def chat(recipe: Recipe, lines: Iterable[str], write: Callable[[str], None]) -> list[Message]:
+def chat(recipe: Recipe, lines: Iterable[str], *, write: Callable[[str], None]) -> list[Message]:
     """Answer line by line, each with all turns before it; `/reset` forgets them, `/exit` ends.
 
     The oldest turns are left out when prompt and answer would not fit into the model's context.
@@ -38,7 +38,7 @@ def chat(recipe: Recipe, lines: Iterable[str], write: Callable[[str], None]) -> 
         turns.append(Message("user", text))
         while len(prompt := spoken.prompt_of(turns)) + limit > spoken.max_length and len(turns) > 2:
             turns = turns[2:]
-        answer = stream(model, spoken.tokenizer.wrapped, prompt, decoding=decoding, write=write)
+        answer = stream(model, spoken.tokenizer.wrapped, prompt=prompt, decoding=decoding, write=write)
         write("\n")
         turns.append(Message("assistant", answer.text))
     return turns

@@ -76,9 +76,9 @@ def compare(
         name: answers_of(
             name,
             section,
-            questions,
-            replace(spoken, tokenizer=loading.load_tokenizer(section)),
-            recipe.evaluate,
+            questions=questions,
+            spoken=replace(spoken, tokenizer=loading.load_tokenizer(section)),
+            section=recipe.evaluate,
             terminal=terminal,
         )
         for name, section in zip(models, sections, strict=True)
@@ -90,7 +90,7 @@ def compare(
 
 
 def _questions(recipe: Recipe) -> list[Question]:
-    rows = conversations(recipe.data, recipe.data.sources, [])
+    rows = conversations(recipe.data, recipe.data.sources, formats=[])
     made = [question_of(row) for row in rows if isinstance(row, Conversation)]
     asked = {question.row: question for question in made if question is not None}
     if not asked:
@@ -107,7 +107,7 @@ def show_comparison(comparison: Comparison, terminal: Terminal, *, rows: int = 1
     for number, question in _spread(comparison.questions, rows):
         cells = [_clip(question.messages[-1].content), _clip(question.references[0])]
         table.add_row(*cells, *(_answer(comparison, name, number) for name in comparison.names))
-    terminal.say(table)
+    terminal.show(table)
     languages = sorted(set(comparison.languages))
     figures = Table(title="exact match (95 % interval)", title_justify="left")
     for heading in ("model", "all", *(languages if len(languages) > 1 else ()), "stopped by itself"):
@@ -116,12 +116,14 @@ def show_comparison(comparison: Comparison, terminal: Terminal, *, rows: int = 1
         shown = [None, *languages] if len(languages) > 1 else [None]
         cells = [_share(comparison, name, only) for only in shown]
         figures.add_row(name, *cells, f"{comparison.stopped(name).share:.0%}")
-    terminal.say(figures)
+    terminal.show(figures)
     for name in comparison.names[1:]:
         test = comparison.against_base(name)
         terminal.say(
-            f"{name} against {comparison.names[0]}: [bold]{test.verdict}[/bold] "
-            f"(n = {len(comparison.questions)}, {test.gained} gained, {test.lost} lost, McNemar p = {test.p_value:.2g})"
+            f"{name} against {comparison.names[0]}: ",
+            (test.verdict, "bold"),
+            f" (n = {len(comparison.questions)}, {test.gained} gained, {test.lost} lost, "
+            f"McNemar p = {test.p_value:.2g})",
         )
 
 

@@ -69,5 +69,5 @@ def demo(*, output: str = "runs/demo", terminal: Terminal | None = None) -> Demo
     trained = train(recipe, terminal=terminal)
     assert trained.comparison is not None
     show_comparison(trained.comparison, terminal)
-    terminal.say(f"report: [bold]{trained.report}[/bold]")
+    terminal.say("report: ", (str(trained.report), "bold"))
     return DemoResult(trained, time.monotonic() - started)

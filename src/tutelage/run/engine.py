@@ -4,21 +4,24 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from peft import PeftModel
 from transformers import PreTrainedModel
 
+from tutelage.errors import ModelError
 from tutelage.model import adapters, loading
 from tutelage.model.causal_lm import CausalLM, head_agrees
 from tutelage.recipe import Recipe
 from tutelage.records import Example, Pack
 from tutelage.run.assemble import Speech
+from tutelage.run.device import device, has_fast_bf16
 from tutelage.run.prepare import Numbers, Prepared
 from tutelage.terminal import Terminal
 from tutelage.tokens.batches import BatchPlan, packed_batch
 from tutelage.tokens.packing import one_each, pack
 from tutelage.training import distributed
-from tutelage.training.packing_law import packing_problem
+from tutelage.training.packing_law import beginnings, packing_problem, rows_problem
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,13 @@ class Engine:
     total_steps: int
 
 
-def build_engine(recipe: Recipe, spoken: Speech, prepared: Prepared, terminal: Terminal) -> Engine:
-    """Load the model, choose what is trained, and check the laws that speak of the user's own model."""
+def build_engine(recipe: Recipe, spoken: Speech, *, prepared: Prepared, terminal: Terminal) -> Engine:
+    """Load the model, choose what is trained, and check the laws that speak of the user's own model.
+
+    Raises:
+        ModelError: no such model, ids that it does not know, or no module for adapters.
+    """
+    _refuse_unknown_ids(recipe, prepared)
     probes = _probes(prepared)
     model, language_model = _checked_model(recipe, probes, terminal)
     packed = recipe.tokens.packing and _may_pack(language_model, probes, terminal)
@@ -53,26 +61,20 @@ def build_engine(recipe: Recipe, spoken: Speech, prepared: Prepared, terminal: T
     return Engine(model, language_model, packed, plan, held_out, total_steps)
 
 
-def device() -> torch.device:
-    """Where this process computes."""
-    return torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else torch.device("cpu")
-
-
 def compute_dtype(recipe: Recipe) -> torch.dtype:
     """Arithmetic of the forward pass: bf16 where the hardware multiplies it fast, unless the recipe says."""
     if recipe.train.dtype != "auto":
         return torch.bfloat16 if recipe.train.dtype == "bf16" else torch.float32
-    fast = torch.cuda.is_bf16_supported() if torch.cuda.is_available() else torch.cpu._is_avx512_bf16_supported()
-    return torch.bfloat16 if fast else torch.float32
+    return torch.bfloat16 if has_fast_bf16() else torch.float32
 
 
-def _load(recipe: Recipe, attn: str | None = None) -> tuple[PreTrainedModel | PeftModel, CausalLM]:
+def _load(recipe: Recipe) -> tuple[PreTrainedModel | PeftModel, CausalLM]:
     torch.manual_seed(recipe.seed)
     dtype = compute_dtype(recipe)
     weights = torch.float32 if recipe.train.method == "full" else dtype
-    base = loading.load_model(recipe.model, dtype=weights, attn=attn).to(device())
+    base = loading.load_model(recipe.model, dtype=weights).to(device())
     if recipe.train.method == "lora":
-        wrapped = adapters.add_lora(base, recipe.lora)
+        wrapped = adapters.add_lora(base, recipe.lora, revision=recipe.model.revision)
         return wrapped, CausalLM(wrapped.get_base_model(), dtype)
     return base, CausalLM(adapters.train_all(base), dtype)
 
@@ -82,14 +84,13 @@ def _checked_model(
 ) -> tuple[PreTrainedModel | PeftModel, CausalLM]:
     """The model with attention and head that fit it; every fallback is told."""
     model, language_model = _load(recipe)
-    if recipe.model.attn_implementation == "rows":
-        problem = packing_problem(language_model, probes)
-        if problem is not None:
-            terminal.note(f"attention by row lengths does not fit this model ({problem}); it uses its own")
-            model, language_model = _load(recipe, "sdpa")
-    if not head_agrees(language_model, packed_batch(probes[:1]).to(device())):
+    if not head_agrees(language_model, packed_batch(beginnings(probes)[:1]).to(device())):
         terminal.note("the output head is not plain linear: the model's own logits are used, at more memory")
         language_model = CausalLM(language_model.model, language_model.compute_dtype, fused_head=False)
+    if recipe.model.attn_implementation == "rows":
+        problem = rows_problem(language_model, probes)
+        if problem is not None:
+            terminal.note(f"attention by row lengths does not fit this model ({problem}); it uses its own")
     return model, language_model
 
 
@@ -100,11 +101,23 @@ def _may_pack(language_model: CausalLM, probes: Sequence[Example], terminal: Ter
     return problem is None
 
 
+def _refuse_unknown_ids(recipe: Recipe, prepared: Prepared) -> None:
+    """Refuse a tokenizer that writes ids for which the model has no embedding."""
+    known = loading.load_config(recipe.model).get_text_config().vocab_size
+    if prepared.store.largest_id >= known:
+        raise ModelError(
+            f"the tokenizer writes the id {prepared.store.largest_id}, the model knows {known} tokens",
+            place=recipe.model.name_or_path,
+            expected="the tokenizer that belongs to the model",
+            remedy="name a template whose special tokens the model knows, or use a base with a larger vocabulary",
+        )
+
+
 def _probes(prepared: Prepared) -> list[Example]:
-    """The longest example and the first few."""
-    lengths = prepared.store.lengths[prepared.train]
-    chosen = dict.fromkeys([int(lengths.argmax()), *range(min(4, len(lengths)))])
-    return [prepared.store[int(prepared.train[number])] for number in chosen]
+    """The longest example of both halves and the first few."""
+    every = np.concatenate([prepared.train, prepared.held_out])
+    longest = every[prepared.store.lengths[every].argmax()]
+    return [prepared.store[int(number)] for number in dict.fromkeys([longest, *every[:4]])]
 
 
 def _plan(numbers: Numbers, prepared: Prepared, spoken: Speech, recipe: Recipe, *, packed: bool) -> BatchPlan:

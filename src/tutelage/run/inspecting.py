@@ -65,7 +65,7 @@ def inspect(recipe: Recipe, *, with_model: bool, rows: int = 5, terminal: Termin
     first: list[Conversation | Dropped] = []
     lengths: list[int] = []
     with (terminal or Terminal(quiet=True)).progress("reading", None) as update:
-        for chunk in chunks(conversations(recipe.data, recipe.data.sources, formats)):
+        for chunk in chunks(conversations(recipe.data, recipe.data.sources, formats=formats)):
             first += chunk[: rows - len(first)]
             for entry, length, told in _outcomes(chunk, spoken):
                 ledger.add(entry)
@@ -101,14 +101,14 @@ def _outcome(result: Encoded | Conversation | Dropped) -> _Outcome:
 def show_inspection(seen: Inspection, terminal: Terminal) -> None:
     """Print the first rows, the formats, the lengths and the ledger."""
     for row in seen.first:
-        terminal.say(_table(row))
+        terminal.show(_table(row))
     for sentence in seen.formats:
         terminal.say(sentence)
     spread = ", ".join(f"{name} {value:,}" for name, value in seen.quantiles().items())
     terminal.say(f"lengths in {seen.unit}: {spread}")
     counts = seen.ledger.summary()
     states = ", ".join(f"{counts[state]:,} {state}" for state in ("used", "shortened", "dropped"))
-    terminal.say(f"[bold]{counts['rows']:,} rows[/bold]: {states}")
+    terminal.say((f"{counts['rows']:,} rows", "bold"), f": {states}")
     for reason, count in counts["reasons"].items():
         first = seen.ledger.first(reason)
         terminal.note(f"{count:,} dropped: {reason}, first at {first.place} {first.detail}")

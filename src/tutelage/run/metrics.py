@@ -1,6 +1,7 @@
 """Who listens to the loop: metrics.jsonl, TensorBoard, and the progress line."""
 
 import json
+import os
 from pathlib import Path
 
 from torch.utils.tensorboard import SummaryWriter
@@ -10,23 +11,27 @@ from tutelage.training.checkpoint import TrainState
 from tutelage.training.loop import metrics_of
 from tutelage.training.step import StepResult
 
+METRICS = "metrics.jsonl"
+
 
 class MetricsLog:
-    """Writes every step's numbers as they come; files are opened for appending, so a resumed run goes on in them.
+    """Writes every step's numbers as they come. A resumed run goes on in the same files: what they hold of steps after
+    its checkpoint is taken out, so that each step stands there once.
 
-    Attributes:
-        steps, evaluations: what was logged in this process, for the report.
+    Args:
+        done: steps that the run has behind it.
     """
 
-    def __init__(self, folder: Path, *, logging_steps: int, update: Update) -> None:
-        self._file = (folder / "metrics.jsonl").open("a", encoding="utf-8")
-        self._board = SummaryWriter(str(folder / "tensorboard"))
+    def __init__(self, folder: Path, *, done: int, logging_steps: int, update: Update) -> None:
+        _forget_after(folder / METRICS, done)
+        self._file = (folder / METRICS).open("a", encoding="utf-8")
+        self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=done + 1 if done else None)
         self._every, self._update = logging_steps, update
         self._held_out = ""
 
-    def step(self, state: TrainState, result: StepResult, learning_rate: float) -> None:
+    def step(self, state: TrainState, result: StepResult, *, learning_rate: float) -> None:
         """An optimizer step is done."""
-        numbers = metrics_of(state, result, learning_rate)
+        numbers = metrics_of(state, result, learning_rate=learning_rate)
         padding = f" padding {numbers['padding_share']:.0%}" if numbers["padding_share"] > 0.005 else ""
         self._update(
             state.step, f"loss {result.loss:.3f}{self._held_out} {numbers['tokens_per_s']:,.0f} tokens/s{padding}"
@@ -52,7 +57,18 @@ class MetricsLog:
         self._file.flush()
 
 
+def _forget_after(path: Path, step: int) -> None:
+    """Take out the lines of later steps, and a last line that was cut off when the run was killed."""
+    if not path.exists():
+        return
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
+    work = path.with_suffix(".tmp")
+    work.write_text("".join(kept), encoding="utf-8")
+    os.replace(work, path)
+
+
 def read_metrics(folder: Path) -> list[dict[str, float]]:
     """All lines of a run's metrics.jsonl."""
-    with (folder / "metrics.jsonl").open(encoding="utf-8") as file:
+    with (folder / METRICS).open(encoding="utf-8") as file:
         return [json.loads(line) for line in file]

@@ -18,7 +18,7 @@ Understood = Conversation | Dropped
 
 
 def conversations(
-    section: DataSection, sources: Sequence[Source], formats: list[str], *, first_row: int = 0
+    section: DataSection, sources: Sequence[Source], *, formats: list[str], first_row: int = 0
 ) -> Iterator[Understood]:
     """The rows of all sources as conversations, or why not; each source's format is recognised from its first rows.
 
@@ -41,20 +41,23 @@ def conversations(
             yield row if isinstance(row, Dropped) else form.convert(replace(row, source=place))
 
 
-def examples(rows: Sequence[Understood], speech: Speech) -> Iterator[Encoded | Dropped]:
-    """What becomes of some rows: the dropped ones first, then the others in their order; one result per row."""
+def examples(rows: Sequence[Understood], speech: Speech) -> list[Encoded | Dropped]:
+    """What becomes of some rows: one result per row, in their order."""
+    results: dict[int, Encoded | Dropped] = {}
     texts: list[Rendered] = []
     turns: list[Rendered] = []
     for row in rows:
         rendered = row if isinstance(row, Dropped) else render_conversation(row, speech.template, speech.policy)
         if isinstance(rendered, Dropped):
-            yield rendered
+            results[row.row] = rendered
         elif isinstance(row, Conversation) and row.text is not None:
             texts.extend(rendered)
         else:
             turns.extend(rendered)
-    yield from encode(turns, speech.tokenizer.backend, max_length=speech.max_length)
-    yield from encode_texts(texts, speech.tokenizer.backend, max_length=speech.max_length)
+    backend = speech.tokenizer.backend
+    results.update((one.row, one) for one in encode(turns, backend, max_length=speech.max_length))
+    results.update((one.row, one) for one in encode_texts(texts, backend, max_length=speech.max_length))
+    return [results[row.row] for row in rows]
 
 
 def chunks(rows: Iterator[Understood]) -> Iterator[list[Understood]]:

@@ -60,7 +60,7 @@ class Prepared:
         return [question for question in asked if question.row in kept]
 
 
-def prepare(recipe: Recipe, speech: Speech, terminal: Terminal) -> Prepared:
+def prepare(recipe: Recipe, speech: Speech, *, terminal: Terminal) -> Prepared:
     """Read, understand, render, encode and split the data of a recipe, or take the stored result of doing so.
 
     Raises:
@@ -87,15 +87,19 @@ class _Tally:
 def _build(recipe: Recipe, speech: Speech, folder: Path, terminal: Terminal) -> TokenStore:
     tally = _Tally(data.Ledger(), Counter(), [])
     formats: list[str] = []
-    with StoreWriter(folder) as writer, terminal.progress("preparing rows", recipe.data.max_rows) as update:
-        kept = RowWriter(writer.work)
-        read = _follow(conversations(recipe.data, recipe.data.sources, formats), speech, (writer, kept), tally, update)
+    with (
+        StoreWriter(folder) as writer,
+        RowWriter(writer.work) as kept,
+        terminal.progress("preparing rows", recipe.data.max_rows) as update,
+    ):
+        rows = conversations(recipe.data, recipe.data.sources, formats=formats)
+        read = _follow(rows, speech, (writer, kept), tally, update)
         eval_from = -1
         if recipe.data.eval_sources:
             eval_from = read
-            held = conversations(recipe.data, recipe.data.eval_sources, formats, first_row=read)
+            held = conversations(recipe.data, recipe.data.eval_sources, formats=formats, first_row=read)
             read += _follow(held, speech, (writer, kept), tally, lambda done, told: update(eval_from + done, told))
-        kept.close()
+        kept.finish()
         tally.ledger.write(writer.work / LEDGER)
         np.save(writer.work / USED, np.asarray(tally.rows, dtype=np.uint64).reshape(-1, 4))
         return writer.finish({"rows": read, "eval_from": eval_from, "formats": formats, "notes": dict(tally.notes)})
@@ -212,7 +216,7 @@ def _key(recipe: Recipe, speech: Speech) -> str:
             "policy": recipe.template.model_dump(),
             "max_length": speech.max_length,
             "code": code_version(
-                _sources_of("records.py", "data", "template", "tokens", "run/prepare.py", "run/path.py")
+                _sources_of("records.py", "data", "template", "tokens", "run/prepare.py", "run/path.py", "run/rows.py")
             ),
         }
     )

@@ -1,18 +1,18 @@
 """The verb preview: the tokens and weights of the first rows, read back from the batch that a trainer would get."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
 from rich.text import Text
+from tokenizers import Tokenizer
 
 from tutelage.recipe import Recipe
-from tutelage.records import Batch, Dropped, Place
+from tutelage.records import Dropped, Place
 from tutelage.run.assemble import speech
 from tutelage.run.path import conversations, examples
 from tutelage.terminal import Terminal
-from tutelage.tokens.batches import packed_batch
+from tutelage.tokens.batches import BatchRow, packed_batch, rows_of
 from tutelage.tokens.encode import Encoded
 from tutelage.tokens.pieces import pieces
 
@@ -73,42 +73,38 @@ def preview(recipe: Recipe) -> Previews:
     """
     spoken = speech(recipe)
     formats: list[str] = []
-    results = list(examples(list(conversations(recipe.data, recipe.data.sources, formats)), spoken))
+    results = list(examples(list(conversations(recipe.data, recipe.data.sources, formats=formats)), spoken))
     kept = sorted((one for one in results if isinstance(one, Encoded)), key=lambda one: one.row)
     places = {one.row: one.place for one in kept}
     made = [example for one in kept for example in one.examples]
-    rows = _read_back(packed_batch(made)) if made else iter(())
+    rows = list(rows_of(packed_batch(made))) if made else []
     notes = dict.fromkeys(chain(spoken.tokenizer.notes, *(one.notes for one in kept)))
     backend = spoken.tokenizer.backend
     return Previews(
-        examples=tuple(Preview(row, places[row], ids, on, tuple(pieces(ids, backend))) for row, ids, on in rows),
+        examples=tuple(_preview(row, places[row.row], backend) for row in rows),
         refused=tuple(one for one in results if isinstance(one, Dropped)),
         formats=tuple(formats),
         notes=tuple(notes),
     )
 
 
-def _read_back(batch: Batch) -> Iterator[tuple[int, tuple[int, ...], tuple[int, ...]]]:
-    """(row, ids, trained) of each row of a packed batch: a token is trained where the one before it has a weight."""
-    at = 0
-    ids, weights = batch.token_ids_BT[0].tolist(), batch.target_weights_BT[0].tolist()
-    for row, length in zip(batch.rows, batch.row_lengths, strict=True):
-        trained = [0, *(int(weight > 0) for weight in weights[at : at + length - 1])]
-        yield row, tuple(ids[at : at + length]), tuple(trained)
-        at += length
+def _preview(row: BatchRow, place: Place, tokenizer: Tokenizer) -> Preview:
+    trained = tuple(int(weight > 0) for weight in row.weights)
+    return Preview(row.row, place, row.token_ids, trained, tuple(pieces(row.token_ids, tokenizer)))
 
 
 def show_preview(shown: Previews, terminal: Terminal, *, ids: bool = False) -> None:
     """Print previews: trained tokens on green, tokens that are only seen dim."""
     for sentence in shown.formats:
         terminal.say(sentence)
-    terminal.say(Text.assemble(("trained", TRAINED), " ", ("only seen", SEEN)))
+    terminal.say(("trained", TRAINED), " ", ("only seen", SEEN))
     for one in shown.examples:
         share = sum(one.trained) / len(one.trained)
-        terminal.say(f"\n[bold]row {one.row}[/bold] {one.source}  {len(one.token_ids)} tokens, {share:.0%} trained")
-        terminal.say(_coloured(one, ids))
+        place = f" {one.source}  {len(one.token_ids)} tokens, {share:.0%} trained"
+        terminal.say((f"\nrow {one.row}", "bold"), place)
+        terminal.show(_coloured(one, ids))
     for dropped in shown.refused:
-        terminal.say(Text(f"\nrow {dropped.row} {dropped.place}: refused, {dropped.reason}. {dropped.detail}", "red"))
+        terminal.say((f"\nrow {dropped.row} {dropped.place}: refused, {dropped.reason}. {dropped.detail}", "red"))
     for note in shown.notes:
         terminal.note(note)
 

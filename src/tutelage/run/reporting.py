@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from tutelage import data
 from tutelage import recipe as recipes
 from tutelage.evaluation.comparison import Comparison
 from tutelage.evaluation.statistics import Proportion, paired
+from tutelage.model.loading import TokenizerFacts
 from tutelage.recipe import Recipe
 from tutelage.records import Batch, Generation, Question
 from tutelage.report import content, page
@@ -23,11 +25,11 @@ from tutelage.run.assemble import Speech
 from tutelage.run.metrics import read_metrics
 from tutelage.run.prepare import IDENTICAL, Prepared
 from tutelage.run.rows import RowReader
-from tutelage.tokens.batches import BatchPlan
+from tutelage.tokens.batches import BatchPlan, BatchRow, rows_of
 from tutelage.tokens.pieces import pieces
 from tutelage.training.loop import Outcome
 
-SAMPLE_TOKENS = 2500  # tokens of the first batch that are shown in colour
+SAMPLE_ROWS, SAMPLE_TOKENS = 12, 2500  # of the first batch, shown in colour
 LONGEST_SAMPLE = 700  # tokens of one row; the middle of longer ones is left out
 _BINS = 40
 _PACKAGES = ("tutelage", "torch", "transformers", "tokenizers", "peft", "numpy")
@@ -58,7 +60,7 @@ def write_report(output: Path, run: Finished) -> Path:
         template=run.spoken.template.name,
         training=_training(run, read_metrics(output)),
         evidence=_evidence(run.comparison, run.recipe) if run.comparison else None,
-        samples=tuple(samples(run.plan.step(0)[0], run.spoken, run.prepared)),
+        samples=tuple(samples(run.plan.step(0)[0], run.spoken.tokenizer, RowReader(run.prepared.store.folder))),
         ledger=_ledger(run.prepared, run.spoken),
         origin=_origin(run.recipe, output),
     )
@@ -148,31 +150,24 @@ def _item(question: Question, language: str, base: content.Answer, tuned: conten
     )
 
 
-def samples(batch: Batch, spoken: Speech, prepared: Prepared) -> Iterator[content.Sample]:
+def samples(batch: Batch, tokenizer: TokenizerFacts, rows: RowReader) -> Iterator[content.Sample]:
     """The first rows of a batch, token by token, read from the tensors that the model gets."""
-    rows = RowReader(prepared.store.folder)
-    shown = 0
-    for number, length in enumerate(batch.row_lengths):
-        if number and shown + min(length, LONGEST_SAMPLE) > SAMPLE_TOKENS:
+    room = SAMPLE_TOKENS
+    for number, row in enumerate(islice(rows_of(batch), SAMPLE_ROWS)):
+        length = len(row.token_ids)
+        if number and min(length, LONGEST_SAMPLE) > room:
             continue
-        tokens = _row_tokens(batch, number, spoken)
-        shown += min(length, LONGEST_SAMPLE)
+        room -= min(length, LONGEST_SAMPLE)
+        tokens = _tokens(row, tokenizer)
         trained = sum(token.weight > 0 for token in tokens)
-        row = batch.rows[number]
-        yield content.Sample(row, str(rows[row].place), _without_middle(tokens), length, trained)
+        yield content.Sample(row.row, str(rows[row.row].place), _without_middle(tokens), length, trained)
 
 
-def _row_tokens(batch: Batch, number: int, spoken: Speech) -> list[content.Token]:
-    """A row of a batch; its targets' weights are moved back to the tokens themselves."""
-    packed = batch.token_ids_BT.shape[0] == 1
-    start = sum(batch.row_lengths[:number]) if packed else 0
-    where = (0 if packed else number, slice(start, start + batch.row_lengths[number]))
-    ids, positions = batch.token_ids_BT[where].tolist(), batch.position_ids_BT[where].tolist()
-    weights = [0.0, *batch.target_weights_BT[where].tolist()[:-1]]
-    backend, control = spoken.tokenizer.backend, spoken.tokenizer.control_tokens
-    texts = pieces(ids, backend)
-    special = [backend.id_to_token(number) in control for number in ids]
-    return [content.Token(*values) for values in zip(ids, positions, texts, weights, special, strict=True)]
+def _tokens(row: BatchRow, tokenizer: TokenizerFacts) -> list[content.Token]:
+    texts = pieces(row.token_ids, tokenizer.backend)
+    special = [tokenizer.backend.id_to_token(number) in tokenizer.control_tokens for number in row.token_ids]
+    columns = zip(row.token_ids, row.positions, texts, row.weights, special, strict=True)
+    return [content.Token(*values) for values in columns]
 
 
 def _without_middle(tokens: Sequence[content.Token]) -> tuple[content.Token, ...]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -14,19 +15,27 @@ FILE, OFFSETS = "rows.jsonl", "rows.npy"
 
 
 class RowWriter:
-    """Appends conversations to a file, one JSON object a line."""
+    """Appends conversations to a file, one JSON object a line. Used as a context: the file is closed at its end."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._file = (folder / FILE).open("wb")
         self._index: list[tuple[int, int]] = []
 
+    def __enter__(self) -> "RowWriter":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
     def add(self, conversation: Conversation) -> None:
         """Append one."""
         self._index.append((conversation.row, self._file.tell()))
         self._file.write(orjson.dumps(conversation, option=orjson.OPT_APPEND_NEWLINE))
 
-    def close(self) -> None:
+    def finish(self) -> None:
         """Complete the file and its index."""
         self._file.close()
         np.save(self._folder / OFFSETS, np.asarray(self._index, dtype=np.int64).reshape(-1, 2))

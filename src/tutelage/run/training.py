@@ -3,9 +3,10 @@
 recipe.yaml  ledger.jsonl  metrics.jsonl  tensorboard/  checkpoints/  model/  comparison.json  result.json  report.html
 """
 
-import hashlib
 import json
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -74,19 +75,22 @@ def train(recipe: Recipe, *, terminal: Terminal | None = None, resume: bool = Fa
     terminal = terminal or Terminal()
     distributed.start()
     spoken = speech(recipe)
-    prepared = prepare(recipe, spoken, terminal)
-    tell_prepared(prepared, spoken, terminal)
-    engine = build_engine(recipe, spoken, prepared, terminal)
+    prepared = prepare(recipe, spoken, terminal=terminal)
+    tell_prepared(prepared, spoken, terminal=terminal)
+    engine = build_engine(recipe, spoken, prepared=prepared, terminal=terminal)
+    if resume:
+        _checkpoints(recipe, prepared).newest()  # a mismatch is told before anything of the old run is written over
     output = claim(recipe, resume=resume, terminal=terminal)
     prepared.ledger.write(output / "ledger.jsonl")
     (output / "recipe.yaml").write_text(recipes.dump(recipe), encoding="utf-8")
     questions = prepared.questions(count=recipe.evaluate.num_questions, seed=recipe.seed)
-    before = answers_of("base", recipe.model, questions, spoken, recipe.evaluate, terminal=terminal)
-    outcome = _run_loop(recipe, spoken, prepared, engine, output, terminal=terminal, resume=resume)
+    ask = partial(answers_of, questions=questions, spoken=spoken, section=recipe.evaluate, terminal=terminal)
+    before = ask("base", recipe.model)
+    outcome = _run_loop(recipe, spoken, prepared, engine, terminal=terminal, resume=resume)
     plan = engine.plan
     del engine  # its memory is the tuned model's now
     tuned = recipe.model.model_copy(update={"name_or_path": str(output / "model"), "revision": None})
-    after = answers_of("tuned", tuned, questions, spoken, recipe.evaluate, terminal=terminal)
+    after = ask("tuned", tuned)
     comparison = Comparison(questions, ("base", "tuned"), {"base": before, "tuned": after}) if questions else None
     if comparison is not None:
         write_comparison(comparison, output / "comparison.json")
@@ -96,7 +100,7 @@ def train(recipe: Recipe, *, terminal: Terminal | None = None, resume: bool = Fa
     return result
 
 
-def tell_prepared(prepared: Prepared, spoken: Speech, terminal: Terminal) -> None:
+def tell_prepared(prepared: Prepared, spoken: Speech, *, terminal: Terminal) -> None:
     """What was read, how it was understood, and what became of it."""
     for note in spoken.tokenizer.notes:
         terminal.note(note)
@@ -117,7 +121,6 @@ def _run_loop(
     spoken: Speech,
     prepared: Prepared,
     engine: Engine,
-    output: Path,
     *,
     terminal: Terminal,
     resume: bool,
@@ -128,15 +131,17 @@ def _run_loop(
         saving.save_model(engine.model, folder, stop_ids=spoken.stop_ids)
         saving.save_tokenizer(spoken.tokenizer, folder, chat_template=spoken.template.source)
 
-    checkpoints = Checkpoints(
-        output / "checkpoints", keep=recipe.train.save_total_limit, fingerprint=_fingerprint(recipe, prepared)
-    )
+    output = Path(recipe.output_dir)
+    checkpoints = _checkpoints(recipe, prepared)
     start = checkpoints.newest() if resume else None
     if start is not None:
         restoring.restore(engine.model, start[0])
         terminal.say(f"resuming after step {start[1].step} from {start[0]}")
-    with terminal.progress("training", engine.total_steps) as update:
-        log = MetricsLog(output, logging_steps=recipe.train.logging_steps, update=update)
+    done = start[1].step if start else 0
+    with (
+        terminal.progress("training", engine.total_steps) as update,
+        closing(MetricsLog(output, done=done, logging_steps=recipe.train.logging_steps, update=update)) as log,
+    ):
         job = Job(
             language_model=engine.language_model,
             plan=engine.plan,
@@ -151,7 +156,6 @@ def _run_loop(
             listener=log,
         )
         outcome = fit(job, resume_from=start)
-        log.close()
     if recipe.train.load_best_model_at_end and outcome.state.best_step is not None:
         restoring.restore(engine.model, checkpoints.path(outcome.state.best_step))
     saving.save_model(
@@ -164,14 +168,19 @@ def _run_loop(
     return outcome
 
 
+def _checkpoints(recipe: Recipe, prepared: Prepared) -> Checkpoints:
+    folder = Path(recipe.output_dir) / "checkpoints"
+    return Checkpoints(folder, keep=recipe.train.save_total_limit, fingerprint=_fingerprint(recipe, prepared))
+
+
 def _fingerprint(recipe: Recipe, prepared: Prepared) -> dict[str, Any]:
     """What must be the same for a run to go on: recipe (but for its output folder), data, model files."""
     place = Path(loading.locate(recipe.model.name_or_path))
     weights = sorted(place.glob("*.safetensors")) if place.is_dir() else []
     sizes = [f"{file.name}: {file.stat().st_size} bytes" for file in weights]
-    text = recipes.dump(recipe.model_copy(update={"output_dir": ""}))
+    decisive = {key: value for key, value in recipes.flat(recipe).items() if key != "output_dir"}
     return {
-        "recipe": hashlib.sha256(text.encode()).hexdigest()[:16],
+        **decisive,
         "data and tokens": prepared.store.digest[:16],
-        "model": [recipe.model.name_or_path, *sizes],
+        "model files": sizes,
     }

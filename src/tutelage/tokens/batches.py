@@ -3,7 +3,7 @@
 Shapes: B rows of the batch matrix, T tokens.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,6 +47,33 @@ def padded_batch(examples: Sequence[Example], *, pad_id: int) -> Batch:
         row_lengths=tuple(len(example.token_ids) for example in examples),
         rows=tuple(example.row for example in examples),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRow:
+    """A row read back out of a batch: what the model is given, token by token.
+
+    Attributes:
+        token_ids, positions: of each token.
+        weights: of each token as a target, moved back from where it is predicted; 0 for the first token.
+    """
+
+    row: int
+    token_ids: tuple[int, ...]
+    positions: tuple[int, ...]
+    weights: tuple[float, ...]
+
+
+def rows_of(batch: Batch) -> Iterator[BatchRow]:
+    """The rows of a batch, padding left out: for whoever shows what is trained."""
+    one_sequence = batch.token_ids_BT.shape[0] == 1
+    at = 0
+    for number, (row, length) in enumerate(zip(batch.rows, batch.row_lengths, strict=True)):
+        where = (0, slice(at, at + length)) if one_sequence else (number, slice(0, length))
+        at += length
+        weights = batch.target_weights_BT[where].tolist()
+        ids, positions = batch.token_ids_BT[where].tolist(), batch.position_ids_BT[where].tolist()
+        yield BatchRow(row, tuple(ids), tuple(positions), (0.0, *weights[:-1]))
 
 
 def _shift(example: Example) -> tuple[np.ndarray, np.ndarray]:

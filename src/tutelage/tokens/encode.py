@@ -49,10 +49,11 @@ def encode(items: Iterable[Rendered], tokenizer: Tokenizer, *, max_length: int) 
 
 
 def encode_texts(items: Iterable[Rendered], tokenizer: Tokenizer, *, max_length: int) -> Iterator[Encoded | Dropped]:
-    """Encode plain text that is trained whole; a text longer than the limit becomes several examples, nothing lost."""
+    """Encode plain text that is trained whole. A text longer than the limit becomes several examples that overlap by a
+    token: each token but the first is trained once, nothing is lost."""
     for item, joint, _ in _in_chunks(items, tokenizer):
         ids, weights = _whole(item, joint)
-        cuts = range(0, max(len(ids) - 1, 1), max_length)
+        cuts = range(0, max(len(ids) - 1, 1), max(max_length - 1, 1))
         examples = tuple(Example(item.row, ids[at : at + max_length], weights[at : at + max_length]) for at in cuts)
         trained = tuple(example for example in examples if example.weights[1:].any())
         if trained:

@@ -1,8 +1,7 @@
 """The text of each token, for people who want to see what the model sees."""
 
 from collections.abc import Sequence
-from itertools import pairwise
-from os.path import commonprefix
+from itertools import pairwise, takewhile
 
 from tokenizers import Tokenizer
 
@@ -48,5 +47,6 @@ def _by_prefix(ids: Sequence[int], tokenizer: Tokenizer, whole: str) -> list[str
     prefix already holds. Quadratic, and rarely needed."""
     ends = [0]
     for end in range(1, len(ids)):
-        ends.append(max(ends[-1], len(commonprefix([_decode(ids[:end], tokenizer), whole]))))
+        same = takewhile(lambda pair: pair[0] == pair[1], zip(_decode(ids[:end], tokenizer), whole, strict=False))
+        ends.append(max(ends[-1], len(list(same))))
     return [whole[start:end] for start, end in pairwise([*ends, len(whole)])]

@@ -7,7 +7,9 @@ store never stands there.
     tokens.i32      token ids of all examples, one after the other
     weights.f32     weight of each token as a target
     examples.i64    (n + 1,) offsets of the examples, then (n,) their rows
-    store.json      whatever its maker wants to keep (counts, notes); other files of its maker may stand beside it
+    store.json      sizes of all files, and whatever its maker wants to keep (counts, notes)
+
+Its maker may put files of its own beside these; they are part of the store.
 """
 
 import hashlib
@@ -45,23 +47,21 @@ class TokenStore(Sequence[Example]):
     """The examples of a finished store, read through memory maps.
 
     Attributes:
-        extra: the contents of store.json.
+        extra: what its maker kept.
         rows: the row of each example, (n,).
 
     Raises:
-        DataError: the folder's files do not fit together.
+        DataError: a file is missing or has not the size that it was written with.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.extra: dict[str, Any] = json.loads((folder / "store.json").read_text(encoding="utf-8"))
+        self.extra: dict[str, Any] = _side_car(folder)
         self._tokens = _map(folder / "tokens.i32", np.int32)
         self._weights = _map(folder / "weights.f32", np.float32)
         index = _map(folder / "examples.i64", np.int64)
         count = (len(index) - 1) // 2
         self._offsets, self.rows = np.asarray(index[: count + 1]), np.asarray(index[count + 1 :])
-        if len(self._tokens) != self._offsets[-1] or len(self._weights) != len(self._tokens):
-            raise DataError("the token store is damaged", place=str(folder), remedy=f"rm -r {folder}")
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -74,6 +74,11 @@ class TokenStore(Sequence[Example]):
     def digest(self) -> str:
         """SHA-256 over ids and weights of all examples: what is trained on, whatever code prepared it."""
         return str(self.extra["digest"])
+
+    @property
+    def largest_id(self) -> int:
+        """The largest token id; -1 in an empty store."""
+        return int(self._tokens.max(initial=-1))
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
@@ -131,18 +136,41 @@ class StoreWriter:
         self._weights.close()
         offsets = np.concatenate([[0], np.cumsum(self._lengths, dtype=np.int64)])
         np.concatenate([offsets, np.asarray(self._rows)]).astype(np.int64).tofile(self.work / "examples.i64")
-        text = json.dumps({**extra, "digest": self._digest.hexdigest()}, ensure_ascii=False)
-        (self.work / "store.json").write_text(text, encoding="utf-8")
+        sizes = {file.name: file.stat().st_size for file in sorted(self.work.iterdir())}
+        content = {"files": sizes, "extra": {**extra, "digest": self._digest.hexdigest()}}
+        (self.work / "store.json").write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
         try:
             os.replace(self.work, self._folder)
-        except OSError:
+        except OSError as error:
             # Another run finished the same store first: same key, same content.
             if not (self._folder / "store.json").exists():
-                raise
+                raise DataError(
+                    f"the token store cannot be put there: {error.strerror}",
+                    place=str(self._folder),
+                    remedy=f"rm -r {self._folder}",
+                ) from None
         return TokenStore(self._folder)
 
 
+def _side_car(folder: Path) -> dict[str, Any]:
+    """What store.json keeps for its maker, once all files are as it says."""
+    try:
+        content = json.loads((folder / "store.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise _damaged(folder / "store.json", "it cannot be read") from None
+    for name, size in content["files"].items():
+        file = folder / name
+        if not file.is_file():
+            raise _damaged(file, "it is missing")
+        if file.stat().st_size != size:
+            raise _damaged(file, f"{file.stat().st_size:,} bytes of {size:,}")
+    extra: dict[str, Any] = content["extra"]
+    return extra
+
+
+def _damaged(file: Path, problem: str) -> DataError:
+    return DataError(f"the token store is damaged: {problem}", place=str(file), remedy=f"rm -r {file.parent}")
+
+
 def _map(file: Path, dtype: type[np.generic]) -> npt.NDArray[Any]:
-    if not file.exists():
-        raise DataError("the token store is damaged: a file is missing", place=str(file), remedy=f"rm -r {file.parent}")
     return np.memmap(file, dtype=dtype, mode="r") if file.stat().st_size else np.zeros(0, dtype=dtype)

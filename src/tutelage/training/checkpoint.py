@@ -53,6 +53,7 @@ class Checkpoints:
         self,
         state: TrainState,
         write_model: Callable[[Path], None],
+        *,
         optimizer: torch.optim.Optimizer,
         weights: Mapping[str, nn.Parameter],
     ) -> Path:
@@ -117,15 +118,13 @@ class Checkpoints:
                 shutil.rmtree(self.path(step))
 
 
-def load_optimizer(optimizer: torch.optim.Optimizer, weights: Mapping[str, nn.Parameter], checkpoint: Path) -> None:
-    """Put the saved moments back."""
+def load_optimizer(optimizer: torch.optim.Optimizer, weights: Mapping[str, nn.Parameter], *, checkpoint: Path) -> None:
+    """Put the saved moments back. The count of steps lies where its weight does: the fused AdamW asks for it there."""
     tensors = load_file(checkpoint / "optimizer.safetensors")
     for name, weight in weights.items():
         prefix = f"{name}/"
         found = {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
-        optimizer.state[weight] = {
-            key: tensor.to(weight.device if key != "step" else "cpu") for key, tensor in found.items()
-        }
+        optimizer.state[weight] = {key: tensor.to(weight.device) for key, tensor in found.items()}
 
 
 def _optimizer_tensors(

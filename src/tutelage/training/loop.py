@@ -1,5 +1,6 @@
 """The training loop, on one page. Everything it needs comes in as arguments; `run` builds them."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -21,7 +22,7 @@ from tutelage.training.step import StepResult, held_out_loss, train_step
 class Listener(Protocol):
     """Who hears of every step and evaluation: metrics file, TensorBoard, progress line."""
 
-    def step(self, state: TrainState, result: StepResult, learning_rate: float) -> None:
+    def step(self, state: TrainState, result: StepResult, *, learning_rate: float) -> None:
         """An optimizer step is done."""
 
     def evaluated(self, state: TrainState, loss: float) -> None:
@@ -77,17 +78,17 @@ def fit(job: Job, *, resume_from: tuple[Path, TrainState] | None = None) -> Outc
     needs no random state.
 
     Raises:
-        TrainingError: the loss is not a number.
+        TrainingError: the loss or the gradient is not a number.
     """
     weights = job.language_model.trainable()
     optimizer = adamw(weights, job.section)
     state = TrainState()
     if resume_from is not None:
         checkpoint, state = resume_from
-        load_optimizer(optimizer, weights, checkpoint)
+        load_optimizer(optimizer, weights, checkpoint=checkpoint)
     losses: list[float] = []
     first, seconds = state, 0.0
-    stopped_early = False
+    stopped_early = out_of_patience(state, job.section)
     job.language_model.model.train()
     while state.step < job.total_steps and not stopped_early:
         torch.manual_seed(job.seed * 1_000_003 + state.step * 97 + distributed.rank())
@@ -97,7 +98,7 @@ def fit(job: Job, *, resume_from: tuple[Path, TrainState] | None = None) -> Outc
         batches = job.plan.step(state.step)[distributed.rank() :: distributed.world_size()]
         result = train_step(job.language_model, batches, optimizer, max_grad_norm=job.section.max_grad_norm)
         seconds += time.perf_counter() - started
-        refuse_not_a_number(result, job, state.step)
+        refuse_not_a_number(result, job, step=state.step)
         losses.append(result.loss)
         state = replace(
             state,
@@ -105,7 +106,7 @@ def fit(job: Job, *, resume_from: tuple[Path, TrainState] | None = None) -> Outc
             tokens=state.tokens + result.tokens,
             trained_tokens=state.trained_tokens + result.trained_tokens,
         )
-        job.listener.step(state, result, rate)
+        job.listener.step(state, result, learning_rate=rate)
         last = state.step == job.total_steps
         improved = False
         if job.held_out is not None and (last or state.step % job.eval_every == 0):
@@ -113,12 +114,11 @@ def fit(job: Job, *, resume_from: tuple[Path, TrainState] | None = None) -> Outc
             improved = state.best_loss is None or loss < state.best_loss
             state = after_evaluation(state, loss)
             job.listener.evaluated(state, loss)
-            patience = job.section.early_stopping_patience
-            stopped_early = patience is not None and state.evaluations_since_best >= patience
+            stopped_early = out_of_patience(state, job.section)
         keeps_best = improved and (job.section.load_best_model_at_end or job.section.early_stopping_patience)
         saves = last or stopped_early or keeps_best or state.step % job.save_every == 0
         if saves and distributed.rank() == 0:
-            job.checkpoints.save(state, job.write_model, optimizer, weights)
+            job.checkpoints.save(state, job.write_model, optimizer=optimizer, weights=weights)
     return Outcome(state, tuple(losses), state.tokens - first.tokens, seconds, stopped_early)
 
 
@@ -129,26 +129,35 @@ def after_evaluation(state: TrainState, loss: float) -> TrainState:
     return replace(state, evaluations_since_best=state.evaluations_since_best + 1)
 
 
-def refuse_not_a_number(result: StepResult, job: Job, step: int) -> None:
-    """Stop a run whose loss has become NaN or infinite, naming the rows of the step."""
-    if torch.isfinite(torch.tensor(result.loss)):
+def out_of_patience(state: TrainState, section: TrainSection) -> bool:
+    """Whether so many evaluations brought no lower loss that the run ends."""
+    patience = section.early_stopping_patience
+    return patience is not None and state.evaluations_since_best >= patience
+
+
+def refuse_not_a_number(result: StepResult, job: Job, *, step: int) -> None:
+    """Stop a run whose loss or gradient has become NaN or infinite, before its weights are saved."""
+    if math.isfinite(result.loss) and math.isfinite(result.grad_norm):
         return
+    what = f"loss of step {step + 1} is {result.loss}"
+    if math.isfinite(result.loss):
+        what = f"gradient of step {step + 1} has norm {result.grad_norm}"
     rows = sorted({row for batch in job.plan.step(step) for row in batch.rows})
     raise TrainingError(
-        f"the loss of step {step + 1} is {result.loss} (rows {rows[:20]}{' ...' if len(rows) > 20 else ''})",
+        f"the {what} (rows {rows[:20]}{' ...' if len(rows) > 20 else ''})",
         expected="a finite number",
         remedy=f"lower train.learning_rate (now {job.section.learning_rate:g}) or look at these rows; "
         f"checkpoints up to this step are kept in {job.checkpoints.folder}",
     )
 
 
-def metrics_of(state: TrainState, result: StepResult, rate: float) -> dict[str, float]:
+def metrics_of(state: TrainState, result: StepResult, *, learning_rate: float) -> dict[str, float]:
     """A step as numbers for metrics.jsonl and TensorBoard."""
     numbers = asdict(result)
     positions = numbers.pop("positions")
     return {
         "step": state.step,
-        "learning_rate": rate,
+        "learning_rate": learning_rate,
         **numbers,
         "tokens_per_s": result.tokens / result.seconds,
         "padding_share": 1 - result.tokens / positions,

@@ -1,9 +1,12 @@
 """Law 4 on the user's own model: packed rows must have the loss and gradients of the same rows alone."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import torch
 
+from tutelage.model import attention
 from tutelage.model.attention import UnsupportedAttention
 from tutelage.model.causal_lm import CausalLM
 from tutelage.records import Batch, Example
@@ -19,50 +22,101 @@ def packing_problem(language_model: CausalLM, examples: Sequence[Example]) -> st
     Compares one packed batch of a few short rows with the same rows one by one: the loss, and the norm of the
     difference of the gradients relative to the gradient. Rows are probed with every token trained.
     """
-    rows = [_probe(example) for example in examples[:ROWS] if len(example.token_ids) > 1]
+    rows = beginnings(examples)
     if len(rows) < 2:
         return None
-    model = language_model.model
-    was_training = model.training
-    model.eval()  # dropout would differ between the two sides
+    with _probing(language_model):
+        together = _gradients(language_model, [packed_batch(rows)])
+        alone = _gradients(language_model, [packed_batch([row]) for row in rows])
+    return _difference(together, alone, language_model.compute_dtype)
+
+
+def rows_problem(language_model: CausalLM, examples: Sequence[Example]) -> str | None:
+    """Give the model attention by row lengths, and take it away again where that does not fit; then the reason.
+
+    It fits where packed rows have the loss and gradients that the same rows alone have under the model's own attention.
+
+    Args:
+        examples: the longest first: attention windows shorter than a row show themselves there.
+    """
+    model, rows = language_model.model, beginnings(examples)
+    if not attention.supported_by(model):
+        return "its layers take no other attention"
+    own = attention.name_of(model)
+    with _probing(language_model):
+        alone = _gradients(language_model, [packed_batch([row]) for row in rows])
+        longest = _loss(language_model, examples[0])
+        attention.switch(model, attention.NAME)
+        problem = _problem_by_rows(language_model, examples, alone, longest=longest)
+    if problem is not None:
+        attention.switch(model, own)
+    return problem
+
+
+@dataclass(frozen=True)
+class _Gradients:
+    """Loss and gradients of some batches together."""
+
+    loss: float
+    tensors: list[torch.Tensor]
+
+
+def _problem_by_rows(
+    language_model: CausalLM, examples: Sequence[Example], alone: _Gradients, *, longest: float
+) -> str | None:
     try:
-        _forward_whole(language_model, examples)
-        loss, together = _gradients(language_model, [packed_batch(rows)])
-        loss_alone, alone = _gradients(language_model, [packed_batch([row]) for row in rows])
+        loss = _loss(language_model, examples[0])
+        together = _gradients(language_model, [packed_batch(beginnings(examples))])
     except UnsupportedAttention as error:
         return str(error)
+    except Exception as error:  # layers that want a mask fail without one in their own ways; the reason is told
+        return f"{type(error).__name__}: {error}"
+    if abs(loss - longest) > TOLERANCE[language_model.compute_dtype] * abs(longest):
+        return f"the longest row has loss {loss:.6g}, under the model's own attention {longest:.6g}"
+    return _difference(together, alone, language_model.compute_dtype)
+
+
+def _loss(language_model: CausalLM, example: Example) -> float:
+    with torch.no_grad():
+        return float(language_model.loss_sum(packed_batch([example]).to(language_model.device)))
+
+
+def beginnings(examples: Sequence[Example]) -> list[Example]:
+    """The beginnings of the first examples, with every token trained."""
+    beginnings = ((example.row, example.token_ids[:TOKENS]) for example in examples[:ROWS])
+    return [Example(row, ids, (ids == ids).astype("float32")) for row, ids in beginnings if len(ids) > 1]
+
+
+@contextmanager
+def _probing(language_model: CausalLM) -> Iterator[None]:
+    """Without dropout, which would differ between the two sides; nothing is left behind in the gradients."""
+    model = language_model.model
+    was_training = model.training
+    model.eval()
+    try:
+        yield
     finally:
         model.zero_grad(set_to_none=True)
         model.train(was_training)
-    tolerance = TOLERANCE[language_model.compute_dtype]
-    loss_gap = abs(loss - loss_alone) / max(abs(loss_alone), 1e-9)
-    gradient_gap = _distance(together, alone)
-    if loss_gap > tolerance or gradient_gap > tolerance:
-        return f"packed rows differ from the same rows alone: loss by {loss_gap:.1e}, gradients by {gradient_gap:.1e}"
-    return None
 
 
-def _forward_whole(language_model: CausalLM, examples: Sequence[Example]) -> None:
-    """One forward pass over whole rows: attention windows shorter than a row show themselves here."""
-    with torch.no_grad():
-        language_model.loss_sum(packed_batch(examples).to(language_model.device))
-
-
-def _probe(example: Example) -> Example:
-    ids = example.token_ids[:TOKENS]
-    return Example(example.row, ids, (ids == ids).astype("float32"))
-
-
-def _gradients(language_model: CausalLM, batches: Sequence[Batch]) -> tuple[float, list[torch.Tensor]]:
-    model = language_model.model
-    model.zero_grad(set_to_none=True)
+def _gradients(language_model: CausalLM, batches: Sequence[Batch]) -> _Gradients:
+    language_model.model.zero_grad(set_to_none=True)
     total = 0.0
     for batch in batches:
         loss = language_model.loss_sum(batch.to(language_model.device))
         loss.backward()
         total += float(loss.detach())
     weights = language_model.trainable().values()
-    return total, [weight.grad.clone() for weight in weights if weight.grad is not None]
+    return _Gradients(total, [weight.grad.clone() for weight in weights if weight.grad is not None])
+
+
+def _difference(together: _Gradients, alone: _Gradients, dtype: torch.dtype) -> str | None:
+    loss_gap = abs(together.loss - alone.loss) / max(abs(alone.loss), 1e-9)
+    gradient_gap = _distance(together.tensors, alone.tensors)
+    if loss_gap <= TOLERANCE[dtype] and gradient_gap <= TOLERANCE[dtype]:
+        return None
+    return f"packed rows differ from the same rows alone: loss by {loss_gap:.1e}, gradients by {gradient_gap:.1e}"
 
 
 def _distance(left: Sequence[torch.Tensor], right: Sequence[torch.Tensor]) -> float:

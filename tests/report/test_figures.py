@@ -1,0 +1,76 @@
+"""Pictures scale, follow the page's colours, and draw what they are given."""
+
+import re
+import warnings
+from dataclasses import replace
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from tutelage.report import figures
+from tutelage.report.content import Curves, Lengths
+
+DRAWN = [figures.loss_figure, figures.rate_figure, figures.speed_figure, figures.norm_figure]
+LENGTHS = Lengths((0.0, 10.0, 20.0), (3, 5), 12, 20, 24)
+
+
+def parse(svg: str) -> ElementTree.Element:
+    return ElementTree.fromstring(svg.replace("xlink:href", "href"))
+
+
+@pytest.mark.parametrize("draw", DRAWN)
+def test_colours_are_the_pages_own(make_report: Any, draw: Any) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        svg = draw(make_report().training.curves)
+    parse(svg)
+    assert "var(--" in svg
+    assert re.findall(r"#[0-9a-fA-F]{6}\b", svg) == []
+    assert "<style" not in svg
+    assert "font-family" not in svg
+    assert "DejaVu" not in svg
+
+
+def test_labels_are_text(make_report: Any) -> None:
+    labels = [element.text for element in parse(figures.loss_figure(make_report().training.curves)).iter("text")]
+    assert "step" in labels
+    assert "20" in labels  # a step on the axis
+
+
+@pytest.mark.parametrize("count", [1, 2, 39, 5000])
+def test_any_number_of_steps(count: int) -> None:
+    values = tuple(float(value) for value in range(1, count + 1))
+    curves = Curves(tuple(range(1, count + 1)), values, values, values, values, ())
+    for draw in DRAWN:
+        svg = draw(curves)
+        parse(svg)
+        assert len(svg) < 60_000
+    assert ("<use" in figures.rate_figure(curves)) == (count == 1)  # a single point needs a dot
+
+
+def test_held_out_is_drawn_only_when_measured(make_report: Any) -> None:
+    curves = make_report().training.curves
+    assert "var(--held-out)" in figures.loss_figure(curves)
+    assert "var(--held-out)" not in figures.loss_figure(replace(curves, held_out=()))
+
+
+def test_limit_is_marked_within_reach() -> None:
+    assert "max_length" in figures.length_figure(LENGTHS)
+    assert "max_length" not in figures.length_figure(replace(LENGTHS, max_length=2048))
+
+
+def test_running_mean_keeps_lines_and_ends() -> None:
+    line = np.linspace(0, 1, 200)
+    assert np.allclose(figures.running_mean(line), line)
+    noise = np.random.default_rng(0).normal(size=400)
+    smooth = figures.running_mean(noise)
+    assert len(smooth) == 400
+    assert smooth.std() < noise.std() / 2
+    assert (smooth[0], smooth[-1]) == pytest.approx((noise[0], noise[-1]))
+
+
+def test_same_figure_twice_is_the_same_text(make_report: Any) -> None:
+    curves = make_report().training.curves
+    assert figures.loss_figure(curves) == figures.loss_figure(curves)

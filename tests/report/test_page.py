@@ -1,0 +1,210 @@
+"""The page says everything, runs nothing from data, and needs no network."""
+
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment
+
+from tutelage.report import content as c
+from tutelage.report import page
+
+ATTACK = "<script>alert('x')</script><img src=x onerror=alert(1)>\"'"
+VOID = {"meta", "br", "img", "rect", "line", "path", "use", "input", "hr"}
+
+
+class Elements(HTMLParser):
+    """Tags and attributes of a page, and whether every element is closed in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.text: list[str] = []
+        self._open: list[str] = []
+        self.feed(text)
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self._open.pop() == tag, f"</{tag}> closes another element"
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def attacked(report: c.Report) -> c.Report:
+    """The report with an attack in every text that comes from data, models, files or the recipe."""
+    assert report.evidence is not None
+    answer = c.Answer(ATTACK, False, False)
+    bad = replace(
+        report.evidence.items[0],
+        earlier=((ATTACK, ATTACK),),
+        question=ATTACK,
+        reference=ATTACK * 9,
+        base=answer,
+        tuned=answer,
+    )
+    sample = report.samples[0]
+    return replace(
+        report,
+        model=ATTACK,
+        data=(ATTACK,),
+        template=ATTACK,
+        evidence=replace(report.evidence, items=(bad,)),
+        samples=(replace(sample, place=ATTACK, tokens=(c.Token(1, 0, ATTACK, 0.0, False),)),),
+        ledger=replace(
+            report.ledger,
+            reasons=(c.Reason("dropped", ATTACK, 1, ATTACK, ATTACK),),
+            formats=(ATTACK,),
+            notes=((ATTACK, 1),),
+        ),
+        origin=replace(report.origin, recipe=ATTACK, command=ATTACK, versions=((ATTACK, ATTACK),)),
+    )
+
+
+def test_nothing_from_data_becomes_an_element(make_report: Any) -> None:
+    plain, bad = page.html(make_report()), page.html(attacked(make_report()))
+    assert bad.count("&lt;script&gt;alert(") >= 18  # every place that was attacked shows it as text
+    elements = Elements(bad)
+    assert elements.tags.count("script") == Elements(plain).tags.count("script") == 1  # our own
+    assert "img" not in elements.tags
+    assert not [name for name, _ in elements.attributes if name.startswith("on")]
+
+
+def test_needs_no_network(make_report: Any) -> None:
+    text = page.html(make_report())
+    elements = Elements(text)
+    assert "svg" in elements.tags
+    assert not {"link", "iframe", "object", "img"} & set(elements.tags)
+    addresses = [value for name, value in elements.attributes if name in {"src", "href", "xlink:href"}]
+    assert addresses
+    assert all(value is not None and value.startswith("#") for value in addresses)
+    assert "@import" not in text
+    assert set(re.findall(r"url\(([^)]*)\)", text)) <= {f"#{name}" for name in re.findall(r'id="([^"]+)"', text)}
+
+
+def test_ids_are_unique_and_links_lead_somewhere(make_report: Any) -> None:
+    attributes = Elements(page.html(make_report())).attributes
+    ids = [value for name, value in attributes if name == "id"]
+    targets = {str(value)[1:] for name, value in attributes if name == "href"}
+    assert targets
+    assert len(ids) == len(set(ids))
+    assert targets <= set(ids)
+
+
+def test_every_part_is_there(make_report: Any) -> None:
+    text = " ".join("".join(Elements(page.html(make_report())).text).split())
+    for part in (
+        "not distinguishable from the base",
+        "5.0 to 70.0",
+        "2 gained, 1 lost",
+        "base 25.0 %, tuned 100.0 %".replace(" %", "\u202f%"),
+        "LoRA r 16, alpha 32",
+        "400 of 1,000 tokens are trained",
+        "train.jsonl:7",
+        "970 tokens",
+        "3 held-out rows are identical to a trained row.",
+        "seed: 7",
+        "tutelage train recipe.yaml",
+        "Held-out loss at the end: 1.125",
+    ):
+        assert " ".join(part.split()) in text, part
+
+
+def test_without_questions_and_curves(make_report: Any) -> None:
+    report = make_report()
+    none = c.Curves((), (), (), (), (), ())
+    text = page.html(replace(report, evidence=None, training=replace(report.training, curves=none)))
+    assert "says nothing about improvement" in text
+    assert 'id="answers"' not in text
+    assert "No step was logged" in text
+
+
+def test_tokens_keep_their_text(make_report: Any) -> None:
+    """What stands between the tags of the tokens is their text, with marks for what is invisible."""
+    text = page.html(make_report())
+    block = re.search(r'<div class="tokens"[^>]*>(.*?)</div>', text, re.DOTALL)
+    assert block is not None
+    assert "".join(Elements(block[1]).text) == "<|user|>one⇥\ttwo↵\n龘<|end|>"
+    assert 'class="t on part"' in block[1]
+    assert 'title="id 6 · position 4 · weight 0.5"' in block[1]
+
+
+def test_middle_of_a_long_row_is_named(make_report: Any) -> None:
+    report = make_report()
+    text = page.html(replace(report, samples=(replace(report.samples[0], length=1205),)))
+    assert text.count("1,200 tokens left out here") == 1
+
+
+def test_rare_changes_are_visible(make_report: Any) -> None:
+    first = make_report().evidence.items
+    gained, lost = first[0], first[2]
+    items = [replace(gained, row=row) for row in range(200)] + [replace(lost, row=200)]
+    shown = page.choose_visible(items, 40)
+    assert len(shown) == 40
+    assert shown == sorted(set(shown))
+    assert 200 in shown
+    assert page.choose_visible(items[:3], 40) == [0, 1, 2]
+
+
+def test_all_questions_are_on_the_page_once(make_report: Any) -> None:
+    report = make_report()
+    items = tuple(replace(report.evidence.items[0], row=row, question=f"question-{row}-") for row in range(55))
+    text = page.html(replace(report, evidence=replace(report.evidence, items=items)))
+    assert [text.count(f"question-{row}-") for row in range(55)] == [1] * 55
+    assert "15 more questions" in text
+
+
+def test_long_texts_are_folded_and_whole() -> None:
+    for long in ("word " * 100, "汉字" * 100, "line\n" * 30):
+        shown = str(page.clipped(long))
+        assert shown.startswith("<details")
+        assert long.strip() in shown
+    assert "<details" not in page.clipped("汉字" * 50)
+    assert "(empty)" in page.clipped(" \n ")
+
+
+def test_wide_characters_count_twice() -> None:
+    assert page.beginning("ab汉字", width=4) == "ab汉"
+    assert page.beginning("abcd", width=4) == "abcd"
+
+
+def test_files_agree_and_survive_odd_names(make_report: Any, tmp_path: Path) -> None:
+    report = make_report(model="folder\udce9/model")  # a file name that is not UTF-8
+    written = page.write(report, tmp_path)
+    assert written == tmp_path / "report.html"
+    Elements(written.read_text(encoding="utf-8"))
+    figures = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))
+    assert figures["model"] == report.model
+    assert (
+        figures["ledger"]["rows"]
+        == figures["ledger"]["used"] + figures["ledger"]["shortened"] + figures["ledger"]["dropped"]
+    )
+    assert figures["evidence"]["slices"][0]["tuned"]["share"] == 0.5
+    assert figures["training"]["held_out"][-1] == {"step": 60, "loss": 1.125}
+    assert figures["verdict"] in page.html(report)
+
+
+def test_templates_are_escaped_by_default() -> None:
+    environment: Environment = page._environment()
+    assert environment.from_string("{{ text }}").render(text="<b>") == "&lt;b&gt;"
+
+
+def test_model_name() -> None:
+    assert page.model_name("org/name") == "name"
+    assert page.model_name("/models/base/") == "base"
+    assert page.model_name("pupil") == "pupil"

@@ -1,0 +1,63 @@
+"""Figures and the verdict in words."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tutelage.report import wording
+
+
+def plain(text: str) -> str:
+    return text.replace("\u202f", " ").replace("\u00a0", " ")
+
+
+@pytest.mark.parametrize(("verdict", "word"), [("better", "rose from"), ("worse", "fell from")])
+def test_verdict_follows_the_test(make_report: Any, verdict: str, word: str) -> None:
+    evidence = make_report().evidence
+    first = replace(evidence.slices[0], verdict=verdict, p_value=1e-9)
+    sentence = plain(wording.verdict(replace(evidence, slices=(first,))))
+    assert f"{word} 25.0 % (5.0 to 70.0) to 50.0 % (15.0 to 85.0) on 4 held-out questions" in sentence
+    assert f"{verdict} than the base" in sentence
+    assert "p < 0.0001" in sentence
+
+
+def test_a_rise_within_chance_is_no_rise(make_report: Any) -> None:
+    sentence = wording.verdict(make_report().evidence)
+    assert "went from" in sentence
+    assert "not distinguishable" in sentence
+    assert "rose" not in sentence
+
+
+def test_no_change_is_said_once(make_report: Any) -> None:
+    evidence = make_report().evidence
+    first = replace(evidence.slices[0], tuned=evidence.slices[0].base)
+    assert plain(wording.verdict(replace(evidence, slices=(first,)))).startswith("Exact match stayed at 25.0 % (")
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"),
+    [
+        (0, "0"),
+        (950, "950"),
+        (9999, "9,999"),
+        (12_345, "12.3k"),
+        (4_560_000, "4.56M"),
+        (1.2e9, "1.2B"),
+        (999_400, "999k"),
+        (999_900, "1M"),
+    ],
+)
+def test_compact(count: float, shown: str) -> None:
+    assert wording.compact(count) == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(13.66, "13.7 s"), (245, "4 min 05 s"), (7800, "2 h 10 min"), (59.99, "1 min 00 s")]
+)
+def test_duration(seconds: float, shown: str) -> None:
+    assert wording.duration(seconds) == shown
+
+
+def test_p_values() -> None:
+    assert [plain(wording.p_value(p)) for p in (1.0, 0.0312, 1e-12)] == ["p = 1", "p = 0.031", "p < 0.0001"]
