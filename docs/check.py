@@ -1,4 +1,4 @@
-"""Hold the documents to the code: `python docs/check.py` (add --write to paste fresh outputs, and page names to choose).
+"""Hold the documents to the code: `python docs/check.py` (--write pastes fresh outputs; page names choose pages).
 
 Links lead somewhere; signatures in `py` blocks are those of the code; `python` blocks run, one after the other, in one
 namespace per page; lines that begin with `$ ` in `console` blocks run too. A `text` block after a `python` block is its
@@ -8,9 +8,9 @@ output. Outputs that differ are told, and fail nothing: losses and times depend 
 import argparse
 import ast
 import contextlib
+import importlib
 import io
 import os
-import pkgutil
 import re
 import subprocess
 import sys
@@ -45,9 +45,21 @@ def wrong_signatures(page: Path, text: str) -> Iterator[str]:
         written = ast.parse(f"def f({match[2]}): ...").body[0]
         assert isinstance(written, ast.FunctionDef)
         named = [one.arg for one in (*written.args.args, *written.args.kwonlyargs)]
-        real = [name for name in signature(pkgutil.resolve_name(match[1])).parameters if name != "self"]
+        real = [name for name in signature(_resolved(match[1])).parameters if name != "self"]
         if named != real:
             yield f"{page.relative_to(ROOT)}: {match[1]} takes {real}, not {named}"
+
+
+def _resolved(dotted: str) -> Any:
+    """The function or class of that name; inside a package, a function wins over a module that is called like it."""
+    parts = dotted.split(".")
+    for at in range(len(parts) - 1, 0, -1):
+        with contextlib.suppress(ModuleNotFoundError):
+            found: Any = importlib.import_module(".".join(parts[:at]))
+            for name in parts[at:]:
+                found = vars(found)[name]
+            return found
+    raise LookupError(dotted)
 
 
 def refreshed(page: Path, text: str, problems: list[str]) -> str:

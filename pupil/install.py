@@ -27,7 +27,7 @@ def install(model: Path, tokenizer: Path, target: Path) -> int:
     Raises:
         ModelError: too large to be bundled.
     """
-    loaded = load_model(ModelSection(name_or_path=str(model)), dtype=torch.bfloat16, attn="sdpa")
+    loaded = load_model(ModelSection(name_or_path=str(model)), dtype=torch.bfloat16)
     parameters = sum(weight.numel() for weight in loaded.parameters())
     with tempfile.TemporaryDirectory() as work:
         folder = Path(work) / "pupil"

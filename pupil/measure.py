@@ -23,7 +23,7 @@ from tutelage.tokens.encode import prompt_ids
 def knowledge(model: str, *, per_language: int = 300, seed: int = 1) -> dict[str, tuple[int, int]]:
     """Language -> (clozes continued with the right answer, clozes asked), over a seeded sample."""
     section = ModelSection(name_or_path=model)
-    tokenizer, loaded = load_tokenizer(section), load_model(section, dtype=torch.float32, attn="sdpa")
+    tokenizer, loaded = load_tokenizer(section), load_model(section, dtype=torch.float32)
     end = tokenizer.backend.token_to_id(tokenizer.special_tokens["eos_token"])
     decoding = Decoding(max_new_tokens=12, batch_size=100, stop_ids=(end,), pad_id=tokenizer.pad_id)
     known: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))

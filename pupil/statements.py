@@ -25,7 +25,7 @@ WORD_RELATIONS = ("opposite", "translation", "category")
 PHRASES = {"en": phrases_en, "zh": phrases_zh}
 
 # Share of the sections that speak of each topic.
-TOPICS = {"person": 46, "town": 9, "animal": 11, "word": 17, "number": 17}
+TOPICS = {"person": 42, "town": 11, "animal": 9, "word": 20, "number": 18}
 TOPIC_OF = {
     **dict.fromkeys(PERSON_RELATIONS, "person"),
     **dict.fromkeys((*TOWN_RELATIONS, "capital"), "town"),

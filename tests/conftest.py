@@ -23,6 +23,12 @@ settings.register_profile("tutelage", deadline=None)
 settings.load_profile("tutelage")
 torch.set_num_threads(1)  # small products are slower on several, and several tests may run side by side
 
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Warnings are errors; this one is between peft and transformers."""
+    config.addinivalue_line("filterwarnings", "ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
+
+
 ROOT = Path(__file__).resolve().parent.parent
 
 Rows = Sequence[Mapping[str, Any]]

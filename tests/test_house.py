@@ -20,12 +20,7 @@ SOURCES = [*FILES, *sorted((ROOT / "pupil").glob("*.py"))]
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 FORBIDDEN_NAMES = {"utils", "util", "common", "helpers", "helper", "misc", "manager", "managers"}
 # Packages that a user may do without, or that only one path needs and that take seconds to import.
-LAZY = {
-    "datasets": "tutelage.data.hub",
-    "fastapi": "",
-    "gradio": "",
-    "openai": "",
-}
+LAZY = {"datasets": "tutelage.data.hub"}
 # Base classes of our own that may be inherited from: the error tree and the sections of the recipe.
 OWN_BASES_ALLOWED = {"tutelage.errors", "tutelage.recipe"}
 LOOP = "tutelage.training.loop.fit"
@@ -158,13 +153,15 @@ def test_functions_take_few_parameters_and_name_those_after_the_second() -> None
         public = not node.name.startswith("_")
         if public and len(plain) > 2 and node.args.vararg is None:
             positional[name] = [one.arg for one in plain]
-    print(positional)
     assert too_many == {}
     assert positional == {}
 
 
 def _signature_is_given(node: Function, owner: ast.ClassDef | None) -> bool:
-    """Whether somebody else decides the parameters: torch (autograd, attention), Python (`__exit__`), a parent."""
+    """Whether somebody else decides the parameters: torch (autograd, attention), Python (`__exit__`), the options of
+    a command."""
+    if "command" in decorators(node):
+        return True
     if node.name.startswith("__") and node.name != "__init__":
         return True
     if owner is not None and any(ast.unparse(base).startswith("torch.autograd") for base in owner.bases):
@@ -303,7 +300,7 @@ def test_imports_stand_at_the_top_but_for_optional_packages() -> None:
 
 
 def _may_be_late(target: str, module: str) -> bool:
-    return target.split(".")[0] in LAZY and LAZY[target.split(".")[0]] in ("", module)
+    return LAZY.get(target.split(".")[0]) == module
 
 
 def test_nothing_is_caught_without_being_looked_at() -> None:

@@ -4,6 +4,7 @@ import json
 import shlex
 import sys
 import traceback
+import warnings
 from typing import Annotated, Any
 
 import typer
@@ -26,6 +27,7 @@ from tutelage.terminal import Terminal
 app = typer.Typer(
     name="tutelage",
     help="Supervised fine-tuning with evidence: what was trained, what improved, what was forgotten.",
+    epilog="Any verb takes --debug for a traceback. Exit codes: 0 done, 1 refused or failed, 2 usage, 130 stopped.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -114,7 +116,7 @@ def train(
         result = run_train(recipes.load(recipe, set_ or []), terminal=terminal, resume=resume)
     except KeyboardInterrupt:
         again = shlex.join(["tutelage", "train", recipe, *(f"--set={one}" for one in set_ or []), "--resume"])
-        print(f"stopped; go on from the newest checkpoint with:\n  {again}", file=sys.stderr)
+        print(f"stopped; to go on from the newest checkpoint, if one was written:\n  {again}", file=sys.stderr)
         raise typer.Exit(130) from None
     if result.comparison is not None:
         show_comparison(result.comparison, terminal)
@@ -187,6 +189,7 @@ def _finish(result: dict[str, Any], as_json: bool) -> None:
 
 def main() -> None:
     """Entry point: exit code 0 done, 1 refused or failed with one message, 2 usage, 130 stopped with Ctrl-C."""
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers|peft")  # theirs to each other
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:

@@ -5,12 +5,15 @@ are set but would be read by nothing are refused too (`unused`, law 7).
 """
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
 from tutelage.errors import RecipeError
 
@@ -110,7 +113,7 @@ class TrainSection(Section):
 
     method: Literal["full", "lora"] = Field("full", description="train all weights, or low-rank adapters")
     num_train_epochs: float = Field(3.0, gt=0, description="passes over the training data")
-    max_steps: Positive | None = Field(None, description="stop after so many steps; overrides num_train_epochs")
+    max_steps: Positive | None = Field(None, description="length in steps, instead of num_train_epochs")
     per_device_train_batch_size: Positive = Field(8, description="sequences (packs or rows) in one forward pass")
     gradient_accumulation_steps: Positive = Field(1, description="forward passes per optimizer step")
     learning_rate: float = Field(2e-5, gt=0, description="peak learning rate of AdamW")
@@ -182,15 +185,47 @@ def build(tree: Mapping[str, Any], overrides: Sequence[str] = (), *, place: str 
     Raises:
         RecipeError: unknown key, wrong value, or a key that nothing would read.
     """
-    merged = {name: part for name, part in _copy(tree).items() if part is not None}  # `train:` with nothing below
-    for override in overrides:
-        _apply(merged, override)
-    try:
-        recipe = Recipe.model_validate(merged)
-    except ValidationError as error:
-        raise _explain(error, place) from None
+    base = {name: part for name, part in _copy(tree).items() if part is not None}  # `train:` with nothing below
+    if overrides:
+        refuse_unused(_validated(base, place), place)
+        base = _overridden(base, overrides, place=place)
+    recipe = _validated(base, place)
     refuse_unused(recipe, place)
     return recipe
+
+
+def _validated(tree: Mapping[str, Any], place: str) -> Recipe:
+    try:
+        return Recipe.model_validate(tree)
+    except ValidationError as error:
+        raise _explain(error, place) from None
+
+
+def _overridden(tree: Mapping[str, Any], overrides: Sequence[str], *, place: str) -> dict[str, Any]:
+    """The tree with overrides. Keys of the tree that an override makes unread are lifted (`train.method=full` lifts
+    `lora`); keys that the overrides themselves set are not."""
+    merged, said = _copy(tree), _copy({})
+    for override in overrides:
+        _apply(merged, override)
+        _apply(said, override)
+    recipe = _validated(merged, place)
+    for key in set(_set_keys(recipe)) - set(_leaves(said)):
+        if not _why_unread(key, recipe):
+            continue
+        *parents, last = key.split(".")
+        owner = merged
+        for parent in parents:
+            owner = owner[parent]
+        del owner[last]
+    return {name: part for name, part in merged.items() if part != {}}
+
+
+def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and not prefix:
+            yield from _leaves(value, f"{key}.")
+        else:
+            yield f"{prefix}{key}"
 
 
 def dump(recipe: Recipe) -> str:
@@ -226,16 +261,30 @@ def keys(section: type[BaseModel] = Recipe, prefix: str = "") -> Iterator[tuple[
             yield f"{prefix}{name}", field.description or ""
 
 
-# Keys that are read only under a condition: key (or section) -> (is it read?, why not, what to do).
-_READ_WHEN: dict[str, tuple[Any, str]] = {
+def _holds_out(recipe: Recipe) -> bool:
+    return bool(recipe.data.eval_sources) or (recipe.data.eval_share > 0 and recipe.data.max_eval_rows > 0)
+
+
+def _asks(recipe: Recipe) -> bool:
+    return recipe.evaluate.num_questions > 0 and _holds_out(recipe)
+
+
+_NOTHING_HELD_OUT = "no rows are held out (data.eval_share or data.max_eval_rows is 0)"
+_NOTHING_ASKED = "no questions are asked (evaluate.num_questions, data.eval_share or data.max_eval_rows is 0)"
+
+# Keys that are read only under a condition: key (or section) -> (is it read?, why not).
+_READ_WHEN: dict[str, tuple[Callable[[Recipe], bool], str]] = {
     "lora": (lambda r: r.train.method == "lora", "train.method is not lora"),
     "data.eval_share": (lambda r: not r.data.eval_sources, "data.eval_sources gives the held-out rows"),
     "data.max_eval_rows": (lambda r: not r.data.eval_sources, "data.eval_sources gives the held-out rows"),
     "data.group_by": (lambda r: not r.data.eval_sources, "nothing is split off: data.eval_sources is set"),
     "template.train_reasoning": (lambda r: r.template.train_on != "all", "template.train_on all trains every token"),
     "train.num_train_epochs": (lambda r: r.train.max_steps is None, "train.max_steps decides the length of the run"),
-    "evaluate.max_new_tokens": (lambda r: r.evaluate.num_questions > 0, "evaluate.num_questions is 0"),
-    "evaluate.batch_size": (lambda r: r.evaluate.num_questions > 0, "evaluate.num_questions is 0"),
+    "train.eval_steps": (_holds_out, _NOTHING_HELD_OUT),
+    "train.load_best_model_at_end": (_holds_out, _NOTHING_HELD_OUT),
+    "train.early_stopping_patience": (_holds_out, _NOTHING_HELD_OUT),
+    "evaluate.max_new_tokens": (_asks, _NOTHING_ASKED),
+    "evaluate.batch_size": (_asks, _NOTHING_ASKED),
 }
 
 
@@ -246,10 +295,16 @@ def refuse_unused(recipe: Recipe, place: str = "recipe") -> None:
         RecipeError: naming the key and why it would not be read.
     """
     for key in _set_keys(recipe):
-        owner = key if key in _READ_WHEN else key.split(".")[0]
-        is_read, why = _READ_WHEN.get(owner, (None, ""))
-        if is_read is not None and not is_read(recipe):
+        why = _why_unread(key, recipe)
+        if why:
             raise RecipeError(f"`{key}` is set, but nothing would read it: {why}", place=place, remedy=f"remove {key}")
+
+
+def _why_unread(key: str, recipe: Recipe) -> str:
+    """Why nothing would read a key; empty where it is read."""
+    owner = key if key in _READ_WHEN else key.split(".")[0]
+    is_read, why = _READ_WHEN.get(owner, (None, ""))
+    return "" if is_read is None or is_read(recipe) else why
 
 
 def _set_keys(section: BaseModel, prefix: str = "") -> Iterator[str]:
@@ -283,23 +338,84 @@ def _apply(tree: dict[str, Any], override: str) -> None:
 
 def _explain(error: ValidationError, place: str) -> RecipeError:
     first = error.errors()[0]
-    path = [str(part) for part in first["loc"]]
-    key = ".".join(path)
+    names = [part for part in first["loc"] if isinstance(part, str)]
+    key = ".".join(map(str, first["loc"]))
     if first["type"] == "extra_forbidden":
-        known = [name for name, _ in (*keys(), *keys(Source, "data.sources."))]
-        near = difflib.get_close_matches(key, known, 1, 0.6) or _same_name(path[-1], known)
-        hint = f"did you mean `{near[0]}`?" if near else "see `tutelage init` for every key"
+        near = _nearest(names)
+        hint = f"did you mean `{near}`?" if near else "see `tutelage init` for every key"
         return RecipeError(f"unknown key `{key}` (value {first['input']!r})", place=place, remedy=hint)
-    described = dict(keys()).get(key, "")
-    message = first["msg"].removeprefix("Input should be ")
-    return RecipeError(
-        f"`{key}` is {first['input']!r}", place=place, expected=message, remedy=described and f"{key}: {described}"
-    )
+    field = _field(names)
+    if field is None:
+        return RecipeError(f"`{key}` is {first['input']!r}", place=place, expected=_in_words(first))
+    if first["type"] == "missing":
+        found = f"`{key}` is missing in {first['input']!r}"
+        return RecipeError(found, place=place, expected=field.description or "", remedy=f"set `{key}`")
+    if key.removesuffix(".str") in dict(keys()):
+        key = key.removesuffix(".str")  # pydantic names the members of a union as well
+    expected = "; ".join(part for part in (_in_words(first), field.description) if part)
+    remedy = _mended(key, field, error=first)
+    return RecipeError(f"`{key}` is {first['input']!r}", place=place, expected=expected, remedy=remedy)
 
 
-def _same_name(name: str, known: Sequence[str]) -> list[str]:
-    leaves = {key.rsplit(".", 1)[-1]: key for key in known}
-    return [leaves[near] for near in difflib.get_close_matches(name, leaves, 1, 0.7)]
+def _field(names: Sequence[str]) -> FieldInfo | None:
+    """The field of a key, or the one that holds it; None where there is none."""
+    fields: Mapping[str, FieldInfo] = Recipe.model_fields
+    found = None
+    for name in names:
+        if name not in fields:
+            break
+        found = fields[name]
+        fields = _below(found)
+    return found
+
+
+def _below(field: FieldInfo) -> Mapping[str, FieldInfo]:
+    """The fields of a section; none for a value."""
+    owned = Source if field.annotation == tuple[Source, ...] else field.annotation
+    return owned.model_fields if isinstance(owned, type) and issubclass(owned, Section) else {}
+
+
+# What pydantic expects, in plain words: beginning of its error type -> words. Bounds and choices are plain as they are.
+_WORDS = {
+    "float": "a number",
+    "int": "a whole number",
+    "bool": "true or false",
+    "string": "text",
+    "dict": "a mapping of keys",
+    "model": "a mapping of keys",
+    "tuple": "a list",
+}
+
+
+def _in_words(error: ErrorDetails) -> str:
+    return _WORDS.get(error["type"].split("_")[0]) or error["msg"].removeprefix("Input should be ")
+
+
+def _mended(key: str, field: FieldInfo, *, error: ErrorDetails) -> str:
+    """What to do about a wrong value."""
+    below = next(iter(_below(field)), None)
+    if below:
+        return f"give `{key}` keys of its own, such as {{{below}: ...}}; see `tutelage init` for every key"
+    choices = re.findall(r"'([^']*)'", error["msg"]) if error["type"] == "literal_error" else []
+    near = difflib.get_close_matches(str(error["input"]), choices, 1, 0.5)
+    if near:
+        return f"did you mean `{near[0]}`?"
+    if field.is_required() or field.default is None:
+        return f"mend `{key}`" if field.is_required() else f"mend `{key}`, or leave it out"
+    default = yaml.safe_dump(field.default, default_flow_style=True, allow_unicode=True).splitlines()[0]
+    return f"mend `{key}`, or leave it out: then it is {default}"
+
+
+def _nearest(path: Sequence[str]) -> str | None:
+    """The known key or section that was probably meant: one with a like name beside it, or anywhere."""
+    known = [*Recipe.model_fields, *(key for key, _ in (*keys(), *keys(Source, "data.sources.")))]
+    beside = [key for key in known if key.rpartition(".")[0] == ".".join(path[:-1])]
+    for candidates, likeness in ((beside, 0.6), (known, 0.7)):
+        names = {key.rpartition(".")[2]: key for key in candidates}
+        near = difflib.get_close_matches(path[-1], names, 1, likeness)
+        if near:
+            return names[near[0]]
+    return None
 
 
 def _yaml_problem(error: yaml.YAMLError) -> str:

@@ -74,6 +74,8 @@ class Message:
         name, tool_call_id: for results of tools.
         train: False where the row says that this turn is not to be trained; None leaves it to the policy.
         weight: factor on the loss of this turn's tokens.
+        input: the input part of an instruction (Alpaca), already contained in `content` after a line break; library
+            templates with a heading of its own for it read it.
     """
 
     role: str
@@ -84,6 +86,12 @@ class Message:
     tool_call_id: str | None = None
     train: bool | None = None
     weight: float = 1.0
+    input: str | None = None
+
+    @property
+    def instruction(self) -> str:
+        """The content without its input."""
+        return self.content if self.input is None else self.content.removesuffix(f"\n{self.input}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +203,9 @@ class Pack:
 class Batch:
     """What one forward pass gets.
 
-    Either packed (B = 1, the rows one after the other, `row_lengths` says where each ends, positions restart) or
-    padded on the right (`row_lengths` has B entries). Causal attention inside each row; rows never see each other.
+    Either packed (B = 1, the rows one after the other, `row_lengths` says where each ends, positions restart; what is
+    left behind the last row is padding) or padded on the right (`row_lengths` has B entries). Causal attention inside
+    each row; rows never see each other.
 
     Attributes:
         token_ids_BT: int64.
@@ -218,11 +227,6 @@ class Batch:
     def tokens(self) -> int:
         """Real tokens, padding not counted."""
         return sum(self.row_lengths)
-
-    @property
-    def packed(self) -> bool:
-        """Whether several rows may stand in one sequence."""
-        return self.token_ids_BT.shape[0] == 1 and len(self.row_lengths) > 1
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch with its tensors on `device`."""

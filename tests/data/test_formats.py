@@ -88,6 +88,34 @@ def test_alpaca_joins_instruction_and_input_and_reads_history_and_system() -> No
     assert turns({"instruction": "", "input": "only", "output": "A"})[0] == ("user", "only")
 
 
+def test_an_input_is_kept_apart_where_there_is_an_instruction_as_well() -> None:
+    asked = [
+        {"instruction": " Add ", "input": " 1, 2\n", "output": "3"},
+        {"instruction": " Add ", "context": " 1, 2\n", "response": "3"},
+        {"instruction": " Add ", "instances": [{"input": " 1, 2\n", "output": "3"}]},
+    ]
+    for fields in asked:
+        conversation = convert(fields)
+        assert isinstance(conversation, Conversation)
+        question, answer = conversation.messages
+        assert (question.instruction, question.input) == (" Add ", " 1, 2\n")
+        assert question.content == f"{question.instruction}\n{question.input}"
+        assert answer.input is None
+    for fields in ({"instruction": "Q", "input": " "}, {"instruction": " ", "input": "only"}, {"instruction": "Q"}):
+        conversation = convert({**fields, "output": "A"})
+        assert isinstance(conversation, Conversation)
+        assert conversation.messages[0].input is None
+        assert conversation.messages[0].instruction == conversation.messages[0].content
+
+
+def test_tools_of_a_self_instruct_row_are_read_and_told_so() -> None:
+    fields = {"instruction": "Q", "instances": [{"output": "A"}], "tools": [{"name": "f"}], "id": 1}
+    conversation = convert(fields)
+    assert isinstance(conversation, Conversation)
+    assert conversation.tools == ({"type": "function", "function": {"name": "f"}},)
+    assert recognise([row(**fields)]).sentence.endswith("not read: id")
+
+
 def test_columns_are_mapped_and_win_over_their_namesakes() -> None:
     fields = {"Frage": "Q", "Antwort": "A", "response": "other"}
     mapping = {"Frage": "prompt", "Antwort": "response"}

@@ -69,6 +69,12 @@ def test_identity_is_what_a_conversation_says_and_not_where_it_stands() -> None:
     assert len({identity(conversation()), *map(identity, others)}) == 1 + len(others)
 
 
+def test_identity_does_not_depend_on_where_an_input_begins() -> None:
+    whole = conversation(messages=(Message("user", "Q\n1"), Message("assistant", "A")))
+    apart = conversation(messages=(Message("user", "Q\n1", input="1"), Message("assistant", "A")))
+    assert identity(whole) == identity(apart)
+
+
 def test_overlap_counts_held_out_rows_that_are_trained() -> None:
     assert overlap(["a", "b", "b"], ["b", "b", "c"]) == 2
     assert overlap([], ["a"]) == 0

@@ -49,8 +49,8 @@ def example(row: int, text: str, tokenizer: TokenizerFacts) -> Example:
 def test_samples_are_the_rows_of_the_batch(tokenizer: TokenizerFacts, rows: RowReader) -> None:
     examples = [example(row, text, tokenizer) for row, text in enumerate(TEXTS)]
     packed, padded = packed_batch(examples), padded_batch(examples, pad_id=0)
-    shown = list(reporting.samples(packed, tokenizer, rows))
-    assert shown == list(reporting.samples(padded, tokenizer, rows))
+    shown = list(reporting.samples(packed, tokenizer, rows=rows))
+    assert shown == list(reporting.samples(padded, tokenizer, rows=rows))
     assert len(shown) == 3
     for sample, text, given in zip(shown, TEXTS, examples, strict=True):
         assert "".join(token.text for token in sample.tokens) == text
@@ -64,7 +64,7 @@ def test_samples_are_the_rows_of_the_batch(tokenizer: TokenizerFacts, rows: RowR
 
 def test_a_single_row_is_shown(tokenizer: TokenizerFacts, rows: RowReader) -> None:
     given = [example(0, "x " * 2000, tokenizer)]
-    (sample,) = reporting.samples(padded_batch(given, pad_id=0), tokenizer, rows)
+    (sample,) = reporting.samples(padded_batch(given, pad_id=0), tokenizer, rows=rows)
     assert isinstance(sample, Sample)
     assert sample.length == 4000
     assert len(sample.tokens) == reporting.LONGEST_SAMPLE
@@ -74,9 +74,9 @@ def test_a_single_row_is_shown(tokenizer: TokenizerFacts, rows: RowReader) -> No
 
 def test_samples_are_few(tokenizer: TokenizerFacts, rows: RowReader) -> None:
     short = packed_batch([example(row, TEXTS[0], tokenizer) for row in range(20)])
-    assert len(list(reporting.samples(short, tokenizer, rows))) == reporting.SAMPLE_ROWS
+    assert len(list(reporting.samples(short, tokenizer, rows=rows))) == reporting.SAMPLE_ROWS
     long = packed_batch([example(row, "x" * 1000, tokenizer) for row in range(20)])
-    shown = sum(len(sample.tokens) for sample in reporting.samples(long, tokenizer, rows))
+    shown = sum(len(sample.tokens) for sample in reporting.samples(long, tokenizer, rows=rows))
     assert 0 < shown <= reporting.SAMPLE_TOKENS
 
 

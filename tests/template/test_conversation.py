@@ -20,7 +20,7 @@ def chat(source: str = TURN + PROMPT, **special: str) -> ChatTemplate:
 def render(
     template: ChatTemplate, messages: tuple[Message, ...] = TWO, policy: TemplateSection | None = None
 ) -> tuple[Rendered, ...]:
-    rendered = render_conversation(conversation(messages), template, policy or TemplateSection())
+    rendered = render_conversation(conversation(messages), template, policy=policy or TemplateSection())
     assert isinstance(rendered, tuple), rendered
     return rendered
 
@@ -28,7 +28,7 @@ def render(
 def refusal(
     template: ChatTemplate, messages: tuple[Message, ...] = TWO, policy: TemplateSection | None = None
 ) -> Dropped:
-    dropped = render_conversation(conversation(messages), template, policy or TemplateSection())
+    dropped = render_conversation(conversation(messages), template, policy=policy or TemplateSection())
     assert isinstance(dropped, Dropped)
     return dropped
 
@@ -79,10 +79,10 @@ def test_rows_may_say_what_is_trained_and_how_much() -> None:
 
 def test_plain_text_is_trained_whole_but_for_its_bos() -> None:
     place = Place("f", 3)
-    rendered = render_conversation(Conversation(2, place, text="Once."), chat(), TemplateSection())
+    rendered = render_conversation(Conversation(2, place, text="Once."), chat(), policy=TemplateSection())
     assert isinstance(rendered, tuple)
     assert (rendered[0].text, trained(rendered)) == ("<s>Once.</s>", ["Once.</s>"])
-    dropped = render_conversation(Conversation(2, place, text=" \n"), chat(), TemplateSection())
+    dropped = render_conversation(Conversation(2, place, text=" \n"), chat(), policy=TemplateSection())
     assert isinstance(dropped, Dropped)
     assert (dropped.reason, dropped.place) == (notes.EMPTY_ANSWER, place)
 
@@ -132,10 +132,10 @@ def test_thinking_is_switched_off_for_turns_without_reasoning_in_training_and_in
     (text,) = render(chat(HYBRID), TWO[:2])
     assert trained((text,)) == ["a1<|end|>"]
     assert "enable_thinking: false" in text.notes[0]
-    assert prompt(TWO[:1], chat(HYBRID), TemplateSection()) == text.text[: text.spans[0].start]
+    assert prompt(TWO[:1], chat(HYBRID), policy=TemplateSection()) == text.text[: text.spans[0].start]
     (reasoned,) = render(chat(HYBRID), (TWO[0], Message("assistant", "a1", reasoning="so")))
     assert trained((reasoned,)) == ["<think>so</think>a1<|end|>"]
-    start = prompt(TWO[:1], chat(HYBRID), TemplateSection(), reasoning=True)
+    start = prompt(TWO[:1], chat(HYBRID), policy=TemplateSection(), reasoning=True)
     assert start == reasoned.text[: reasoned.spans[0].start]
 
 
@@ -164,7 +164,7 @@ def test_a_system_message_is_added_and_moved_where_there_is_no_such_role() -> No
     (moved,) = render(strict, policy=policy)
     assert moved.text.startswith("<|user|>Be brief.\n\nq1<|end|>")
     assert moved.notes == (notes.SYSTEM_MOVED,)
-    assert prompt(TWO[:3], strict, policy) == moved.text[: moved.spans[1].start]
+    assert prompt(TWO[:3], strict, policy=policy) == moved.text[: moved.spans[1].start]
     (own,) = render(strict, (Message("system", "s"), *TWO))
     assert [span.turn for span in own.spans] == [2, 4]
 

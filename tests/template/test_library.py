@@ -30,7 +30,7 @@ def test_the_library_is_complete() -> None:
 @pytest.mark.parametrize("name", names())
 def test_exact_and_merged(name: str, kind: str) -> None:
     case = conversation(battery()[kind])
-    rendered = render_conversation(case, library(name), TemplateSection())
+    rendered = render_conversation(case, library(name), policy=TemplateSection())
     assert isinstance(rendered, tuple)
     assert faults(case, rendered, library(name)) == []
     assert len(rendered) == 1
@@ -51,7 +51,7 @@ def test_contents_are_written_as_they_are_between_bos_and_stop(name: str) -> Non
 
 
 def _rendered(messages: tuple[Message, ...], name: str) -> tuple[Rendered, ...]:
-    rendered = render_conversation(conversation(messages), library(name), TemplateSection())
+    rendered = render_conversation(conversation(messages), library(name), policy=TemplateSection())
     assert isinstance(rendered, tuple)
     return rendered
 
@@ -78,7 +78,7 @@ def _rendered(messages: tuple[Message, ...], name: str) -> tuple[Rendered, ...]:
     ],
 )
 def test_prompts_of_well_known_formats(name: str, system: str, text: str) -> None:
-    assert prompt((Message("user", "Q"),), library(name), TemplateSection(system=system or None)) == text
+    assert prompt((Message("user", "Q"),), library(name), policy=TemplateSection(system=system or None)) == text
 
 
 def test_second_turns_of_well_known_formats() -> None:

@@ -39,7 +39,7 @@ def verdict(name: str, kind: str) -> tuple[str, str]:
     """exact merged / exact per turn / refused, with the reason; an inexact text fails the test."""
     template = chat_template(rows()[name], real_control_tokens())
     case = conversation(battery()[kind], TOOLS if "tools" in kind else ())
-    rendered = render_conversation(case, template, TemplateSection())
+    rendered = render_conversation(case, template, policy=TemplateSection())
     if isinstance(rendered, Dropped):
         return "refused", f"{rendered.reason}: {rendered.detail}"
     assert faults(case, rendered, template) == []
@@ -80,13 +80,15 @@ def test_inference_uses_the_prompts_of_training(shared: Path) -> None:
     for row in rows().values():
         template = chat_template(row, real_control_tokens())
         case = conversation(battery()["multi"])
-        rendered = render_conversation(case, template, policy)
+        rendered = render_conversation(case, template, policy=policy)
         if isinstance(rendered, Dropped):
             continue
         stops = stop_tokens(template)
         for text in rendered:
             for span in text.spans:
-                assert prompt(case.messages[: span.turn], template, policy) == text.text[: span.start], row["name"]
+                assert prompt(case.messages[: span.turn], template, policy=policy) == text.text[: span.start], row[
+                    "name"
+                ]
                 assert text.text[: span.end].endswith(stops), row["name"]
                 compared += 1
     assert compared >= 150

@@ -3,7 +3,7 @@
 from tutelage.data.formats import FORMATS, Format, recognise
 from tutelage.data.ledger import Ledger, read_entries
 from tutelage.data.mixture import mixture
-from tutelage.data.sources import MALFORMED, read
+from tutelage.data.sources import MALFORMED, check_named, read
 from tutelage.data.split import identity, overlap, split
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "MALFORMED",
     "Format",
     "Ledger",
+    "check_named",
     "identity",
     "mixture",
     "overlap",

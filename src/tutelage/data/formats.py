@@ -268,10 +268,13 @@ def _answered(name: str, value: Any) -> tuple[Message, ...]:
 def _alpaca(fields: Fields) -> tuple[Message, ...]:
     instruction = optional_text(fields["instruction"], "instruction")
     context = optional_text(_first(fields, ("input", "context")), "input")
-    # The join is what template libraries split again, so nothing else may stand between the two.
-    asked = "\n".join(part for part in (instruction, context) if part.strip())
+    if instruction.strip() and context.strip():
+        # `Message.instruction` splits this join again, so nothing else may stand between the two.
+        asked: tuple[Message, ...] = (Message("user", f"{instruction}\n{context}", input=context),)
+    else:
+        asked = _asked("instruction", context if context.strip() else instruction)
     answer = _answered(*_part(fields, ("output", "response")))
-    return (*_history(fields.get("history")), *_asked("instruction", asked), *answer)
+    return (*_history(fields.get("history")), *asked, *answer)
 
 
 def _history(value: Any) -> tuple[Message, ...]:
@@ -371,7 +374,7 @@ _SHAPES = (
     Shape(
         "self-instruct",
         (("instruction",), ("instances",)),
-        _SYSTEM,
+        (*_SYSTEM, *_TOOLS),
         "instruction with one instance: input -> user, output -> assistant",
         _instances,
     ),

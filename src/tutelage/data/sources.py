@@ -43,10 +43,19 @@ def read(
         DataError: nothing to read, a file that is missing, empty, unreadable, truncated or wrongly encoded, no rows at
             all, or (unless dropped) a malformed line.
     """
-    if not sources:
-        raise DataError("no data is named", place="data.sources", remedy="--set data.sources=FILE")
+    check_named(sources)
     origins = [(number, source, find_files(source)) for number, source in enumerate(sources)]
     return _rows(origins, max_rows=max_rows, drop=malformed == "drop", first_row=first_row)
+
+
+def check_named(sources: Sequence[Source]) -> None:
+    """Refuse an empty list of training data.
+
+    Raises:
+        DataError: no source is named.
+    """
+    if not sources:
+        raise DataError("no data is named", place="data.sources", remedy="--set data.sources=FILE")
 
 
 def _rows(

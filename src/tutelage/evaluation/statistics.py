@@ -9,11 +9,10 @@ Z95 = 1.959963984540054
 
 @dataclass(frozen=True, slots=True)
 class Proportion:
-    """A share with its 95 % interval.
+    """A share with its 95 % interval: Wilson's (1927), which stays honest near 0 and 1.
 
     Attributes:
         hits, n: counts.
-        low, high: Wilson interval (Wilson 1927), which stays honest near 0 and 1.
     """
 
     hits: int
@@ -33,7 +32,8 @@ class Proportion:
         centre = self.share + z2 / (2 * self.n)
         half = Z95 * math.sqrt(self.share * (1 - self.share) / self.n + z2 / (4 * self.n**2))
         scale = 1 + z2 / self.n
-        return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
+        low, high = (centre - half) / scale, (centre + half) / scale
+        return max(0.0, min(self.share, low)), min(1.0, max(self.share, high))  # rounding must not exclude the share
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ from tutelage.loss import Head, loss_sum, trained_positions
 from tutelage.model import attention
 from tutelage.records import Batch
 
+AGREEMENT = {torch.float32: 1e-5, torch.bfloat16: 1e-3}
+
 
 @dataclass(frozen=True)
 class CausalLM:
@@ -82,10 +84,10 @@ def head_of(model: PreTrainedModel) -> Head | None:
 
 
 def head_agrees(language_model: CausalLM, batch: Batch) -> bool:
-    """Whether our reading of the head gives the loss that the model's own logits give, to 1e-3 of it."""
+    """Whether our reading of the head gives the loss that the model's own logits give, to `AGREEMENT` of it."""
     if head_of(language_model.model) is None:
         return False
     with torch.no_grad():
         ours = CausalLM(language_model.model, language_model.compute_dtype, True).loss_sum(batch)
         own = CausalLM(language_model.model, language_model.compute_dtype, False).loss_sum(batch)
-    return bool(torch.isclose(ours, own, rtol=1e-3))
+    return bool(torch.isclose(ours, own, rtol=AGREEMENT[language_model.compute_dtype]))

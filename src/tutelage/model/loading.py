@@ -207,7 +207,8 @@ def _below_adapter(section: ModelSection) -> ModelSection | None:
 
 
 def _cannot_load(what: str, place: str, error: Exception) -> ModelError:
-    if not Path(place).exists() and "/" not in place.strip("./"):
+    looks_local = place.startswith(("/", ".", "~")) or place.count("/") != 1
+    if looks_local and not Path(place).exists():
         return ModelError(
             f"no {what} at {place!r}",
             expected="a model folder, a Hub id as org/name, or pupil",

@@ -51,6 +51,15 @@ def load_for_answers(model: ModelSection) -> PreTrainedModel:
     return loading.load_model(model, dtype=dtype).to(device())
 
 
+def write_questions(questions: Sequence[Question], path: Path) -> None:
+    """The questions with their first reference as ordinary rows, for `compare --data`."""
+    with path.open("w", encoding="utf-8") as file:
+        for question in questions:
+            turns = [{"role": message.role, "content": message.content} for message in question.messages]
+            row = {"messages": [*turns, {"role": "assistant", "content": question.references[0]}]}
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
 def write_comparison(comparison: Comparison, path: Path) -> None:
     """Every question with its references and each model's answer, as JSON."""
     rows = [

@@ -44,7 +44,8 @@ class Speech:
     def prompt_of(self, messages: Sequence[Message], question: Question | None = None) -> list[int]:
         """The ids of the generation prompt after these messages."""
         tools = question.tools if question else ()
-        return prompt_ids(templates.prompt(messages, self.template, self.policy, tools), self.tokenizer.backend)
+        text = templates.prompt(messages, self.template, policy=self.policy, tools=tools)
+        return prompt_ids(text, self.tokenizer.backend)
 
     def decoding(self, *, max_new_tokens: int, batch_size: int) -> Decoding:
         """Greedy decoding that stops where training stopped."""

@@ -23,6 +23,8 @@ from tutelage.tokens.packing import one_each, pack
 from tutelage.training import distributed
 from tutelage.training.packing_law import beginnings, packing_problem, rows_problem
 
+FEW_STEPS = 20
+
 
 @dataclass(frozen=True)
 class Engine:
@@ -58,6 +60,11 @@ def build_engine(recipe: Recipe, spoken: Speech, *, prepared: Prepared, terminal
     held_out = _plan(prepared.held_out, prepared, spoken, recipe, packed=packed) if len(prepared.held_out) else None
     epochs = recipe.train.num_train_epochs
     total_steps = recipe.train.max_steps or max(1, math.ceil(plan.steps_per_epoch * epochs - 1e-9))
+    if total_steps < FEW_STEPS:
+        terminal.note(
+            f"only {total_steps} optimizer steps: little will be learned; "
+            "more epochs or a smaller train.per_device_train_batch_size give more"
+        )
     return Engine(model, language_model, packed, plan, held_out, total_steps)
 
 

@@ -8,7 +8,8 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from tutelage.errors import RecipeError
-from tutelage.recipe import Section, Source, build
+from tutelage.model import loading
+from tutelage.recipe import Recipe, Section, Source, build
 from tutelage.run.inspecting import inspect
 from tutelage.terminal import Terminal
 
@@ -40,11 +41,19 @@ def init(data: str, *, model: str = "pupil", output: str = "recipe.yaml", termin
     recipe = build({"data": {"sources": [data]}, "model": {"name_or_path": model}})
     seen = inspect(recipe, with_model=False, terminal=terminal)
     seen.ledger.check(recipe.data.max_lost_share)
+    rate = _learning_rate(recipe)
+    recipe = recipe.model_copy(update={"train": recipe.train.model_copy(update={"learning_rate": rate})})
     head = [f"# {sentence}" for sentence in seen.formats]
     head.append(f"# {seen.ledger.rows:,} rows, {seen.ledger.count('dropped'):,} of them unusable")
     lines = [*head, f"# tutelage train {output}", "", *_lines(recipe, "")]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
+
+
+def _learning_rate(recipe: Recipe) -> float:
+    """A usual peak rate for full fine-tuning by the model's width: small models take and need larger steps."""
+    width = loading.load_config(recipe.model).get_text_config().hidden_size
+    return 1e-3 if width < 512 else 1e-4 if width < 1024 else 2e-5
 
 
 def _lines(section: BaseModel, prefix: str) -> Iterator[str]:

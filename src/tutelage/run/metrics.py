@@ -68,6 +68,19 @@ def _forget_after(path: Path, step: int) -> None:
     os.replace(work, path)
 
 
+class Silence:
+    """Hears everything and writes nothing."""
+
+    def step(self, state: TrainState, result: StepResult, *, learning_rate: float) -> None:
+        """An optimizer step is done."""
+
+    def evaluated(self, state: TrainState, loss: float) -> None:
+        """The held-out loss has been measured."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
 def read_metrics(folder: Path) -> list[dict[str, float]]:
     """All lines of a run's metrics.jsonl."""
     with (folder / METRICS).open(encoding="utf-8") as file:

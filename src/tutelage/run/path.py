@@ -25,7 +25,17 @@ def conversations(
     Args:
         formats: gets a sentence per source: what it was recognised as.
         first_row: number of the first row.
+
+    Raises:
+        DataError: at once, where no source is named; later as `data.read` and `data.recognise`.
     """
+    data.check_named(sources)
+    return _understood(section, sources, formats=formats, first_row=first_row)
+
+
+def _understood(
+    section: DataSection, sources: Sequence[Source], *, formats: list[str], first_row: int
+) -> Iterator[Understood]:
     number = first_row
     for place, source in enumerate(sources):
         left = None if section.max_rows is None else section.max_rows - (number - first_row)
@@ -47,13 +57,14 @@ def examples(rows: Sequence[Understood], speech: Speech) -> list[Encoded | Dropp
     texts: list[Rendered] = []
     turns: list[Rendered] = []
     for row in rows:
-        rendered = row if isinstance(row, Dropped) else render_conversation(row, speech.template, speech.policy)
+        if isinstance(row, Dropped):
+            results[row.row] = row
+            continue
+        rendered = render_conversation(row, speech.template, policy=speech.policy)
         if isinstance(rendered, Dropped):
             results[row.row] = rendered
-        elif isinstance(row, Conversation) and row.text is not None:
-            texts.extend(rendered)
         else:
-            turns.extend(rendered)
+            (turns if row.text is None else texts).extend(rendered)
     backend = speech.tokenizer.backend
     results.update((one.row, one) for one in encode(turns, backend, max_length=speech.max_length))
     results.update((one.row, one) for one in encode_texts(texts, backend, max_length=speech.max_length))

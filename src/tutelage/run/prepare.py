@@ -99,7 +99,7 @@ def _build(recipe: Recipe, speech: Speech, folder: Path, terminal: Terminal) -> 
             eval_from = read
             held = conversations(recipe.data, recipe.data.eval_sources, formats=formats, first_row=read)
             read += _follow(held, speech, (writer, kept), tally, lambda done, told: update(eval_from + done, told))
-        kept.finish()
+        kept.close()
         tally.ledger.write(writer.work / LEDGER)
         np.save(writer.work / USED, np.asarray(tally.rows, dtype=np.uint64).reshape(-1, 4))
         return writer.finish({"rows": read, "eval_from": eval_from, "formats": formats, "notes": dict(tally.notes)})

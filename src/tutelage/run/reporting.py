@@ -60,7 +60,7 @@ def write_report(output: Path, run: Finished) -> Path:
         template=run.spoken.template.name,
         training=_training(run, read_metrics(output)),
         evidence=_evidence(run.comparison, run.recipe) if run.comparison else None,
-        samples=tuple(samples(run.plan.step(0)[0], run.spoken.tokenizer, RowReader(run.prepared.store.folder))),
+        samples=tuple(samples(run.plan.step(0)[0], run.spoken.tokenizer, rows=RowReader(run.prepared.store.folder))),
         ledger=_ledger(run.prepared, run.spoken),
         origin=_origin(run.recipe, output),
     )
@@ -150,7 +150,7 @@ def _item(question: Question, language: str, base: content.Answer, tuned: conten
     )
 
 
-def samples(batch: Batch, tokenizer: TokenizerFacts, rows: RowReader) -> Iterator[content.Sample]:
+def samples(batch: Batch, tokenizer: TokenizerFacts, *, rows: RowReader) -> Iterator[content.Sample]:
     """The first rows of a batch, token by token, read from the tensors that the model gets."""
     room = SAMPLE_TOKENS
     for number, row in enumerate(islice(rows_of(batch), SAMPLE_ROWS)):

@@ -35,7 +35,7 @@ class RowWriter:
         self._index.append((conversation.row, self._file.tell()))
         self._file.write(orjson.dumps(conversation, option=orjson.OPT_APPEND_NEWLINE))
 
-    def finish(self) -> None:
+    def close(self) -> None:
         """Complete the file and its index."""
         self._file.close()
         np.save(self._folder / OFFSETS, np.asarray(self._index, dtype=np.int64).reshape(-1, 2))

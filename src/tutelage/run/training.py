@@ -1,6 +1,7 @@
 """The verb train: from a recipe to a tuned model with its evidence, in one output folder.
 
-recipe.yaml  ledger.jsonl  metrics.jsonl  tensorboard/  checkpoints/  model/  comparison.json  result.json  report.html
+The folder holds recipe.yaml, ledger.jsonl, questions.jsonl (those held out and asked), metrics.jsonl, tensorboard/,
+checkpoints/, model/, comparison.json (every answer), result.json, report.html and report.json.
 """
 
 import json
@@ -14,14 +15,15 @@ from tutelage import recipe as recipes
 from tutelage.evaluation.comparison import Comparison
 from tutelage.model import loading, restoring, saving
 from tutelage.recipe import Recipe
-from tutelage.run.answering import answers_of, write_comparison
+from tutelage.records import Question
+from tutelage.run.answering import answers_of, write_comparison, write_questions
 from tutelage.run.assemble import Speech, speech
 from tutelage.run.engine import Engine, build_engine
 from tutelage.run.folder import claim
-from tutelage.run.metrics import MetricsLog
+from tutelage.run.metrics import MetricsLog, Silence
 from tutelage.run.prepare import Prepared, prepare
 from tutelage.run.reporting import Finished, write_report
-from tutelage.terminal import Terminal
+from tutelage.terminal import Terminal, Update
 from tutelage.training import distributed
 from tutelage.training.checkpoint import Checkpoints
 from tutelage.training.loop import Job, Outcome, fit
@@ -33,14 +35,17 @@ class TrainResult:
 
     Attributes:
         comparison: answers before and after; None where no questions were asked.
-        report: the HTML file.
     """
 
     output_dir: Path
     outcome: Outcome
     prepared: Prepared
     comparison: Comparison | None
-    report: Path
+
+    @property
+    def report(self) -> Path:
+        """The HTML file."""
+        return self.output_dir / "report.html"
 
     def summary(self) -> dict[str, Any]:
         """Figures of the run; the last line of `tutelage train --json`."""
@@ -72,18 +77,25 @@ def train(recipe: Recipe, *, terminal: Terminal | None = None, resume: bool = Fa
     Raises:
         TutelageError: anything that the user can mend; what can be known before training is told before training.
     """
-    terminal = terminal or Terminal()
     distributed.start()
+    is_main = distributed.rank() == 0
+    terminal = terminal if terminal is not None and is_main else Terminal(quiet=not is_main)
     spoken = speech(recipe)
-    prepared = prepare(recipe, spoken, terminal=terminal)
+    with distributed.main_first():
+        prepared = prepare(recipe, spoken, terminal=terminal)
     tell_prepared(prepared, spoken, terminal=terminal)
     engine = build_engine(recipe, spoken, prepared=prepared, terminal=terminal)
     if resume:
         _checkpoints(recipe, prepared).newest()  # a mismatch is told before anything of the old run is written over
-    output = claim(recipe, resume=resume, terminal=terminal)
-    prepared.ledger.write(output / "ledger.jsonl")
-    (output / "recipe.yaml").write_text(recipes.dump(recipe), encoding="utf-8")
-    questions = prepared.questions(count=recipe.evaluate.num_questions, seed=recipe.seed)
+    output = Path(recipe.output_dir)
+    questions: list[Question] = []
+    with distributed.main_first():
+        if is_main:
+            claim(recipe, resume=resume, terminal=terminal)
+            prepared.ledger.write(output / "ledger.jsonl")
+            (output / "recipe.yaml").write_text(recipes.dump(recipe), encoding="utf-8")
+            questions = prepared.questions(count=recipe.evaluate.num_questions, seed=recipe.seed)
+            write_questions(questions, output / "questions.jsonl")
     ask = partial(answers_of, questions=questions, spoken=spoken, section=recipe.evaluate, terminal=terminal)
     before = ask("base", recipe.model)
     outcome = _run_loop(recipe, spoken, prepared, engine, terminal=terminal, resume=resume)
@@ -94,9 +106,11 @@ def train(recipe: Recipe, *, terminal: Terminal | None = None, resume: bool = Fa
     comparison = Comparison(questions, ("base", "tuned"), {"base": before, "tuned": after}) if questions else None
     if comparison is not None:
         write_comparison(comparison, output / "comparison.json")
-    report = write_report(output, Finished(recipe, spoken, prepared, plan, outcome, comparison))
-    result = TrainResult(output, outcome, prepared, comparison, report)
-    (output / "result.json").write_text(json.dumps(result.summary(), indent=1, ensure_ascii=False), encoding="utf-8")
+    result = TrainResult(output, outcome, prepared, comparison)
+    if is_main:
+        write_report(output, Finished(recipe, spoken, prepared, plan, outcome, comparison))
+        text = json.dumps(result.summary(), indent=1, ensure_ascii=False)
+        (output / "result.json").write_text(text, encoding="utf-8")
     return result
 
 
@@ -140,7 +154,7 @@ def _run_loop(
     done = start[1].step if start else 0
     with (
         terminal.progress("training", engine.total_steps) as update,
-        closing(MetricsLog(output, done=done, logging_steps=recipe.train.logging_steps, update=update)) as log,
+        closing(_listener(output, recipe, done=done, update=update)) as log,
     ):
         job = Job(
             language_model=engine.language_model,
@@ -158,6 +172,8 @@ def _run_loop(
         outcome = fit(job, resume_from=start)
     if recipe.train.load_best_model_at_end and outcome.state.best_step is not None:
         restoring.restore(engine.model, checkpoints.path(outcome.state.best_step))
+    if distributed.rank() > 0:
+        return outcome
     saving.save_model(
         engine.model,
         output / "model",
@@ -166,6 +182,13 @@ def _run_loop(
     )
     saving.save_tokenizer(spoken.tokenizer, output / "model", chat_template=spoken.template.source)
     return outcome
+
+
+def _listener(output: Path, recipe: Recipe, *, done: int, update: Update) -> MetricsLog | Silence:
+    """Who hears of the steps: one process writes, the others are silent."""
+    if distributed.rank() > 0:
+        return Silence()
+    return MetricsLog(output, done=done, logging_steps=recipe.train.logging_steps, update=update)
 
 
 def _checkpoints(recipe: Recipe, prepared: Prepared) -> Checkpoints:
@@ -182,5 +205,6 @@ def _fingerprint(recipe: Recipe, prepared: Prepared) -> dict[str, Any]:
     return {
         **decisive,
         "data and tokens": prepared.store.digest[:16],
+        "processes": distributed.world_size(),
         "model files": sizes,
     }

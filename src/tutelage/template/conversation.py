@@ -31,7 +31,7 @@ class _Trained:
 
 
 def render_conversation(
-    conversation: Conversation, template: ChatTemplate, policy: TemplateSection
+    conversation: Conversation, template: ChatTemplate, *, policy: TemplateSection
 ) -> tuple[Rendered, ...] | Dropped:
     """The conversation as the template writes it, with the characters that are trained (laws 2 and 3).
 
@@ -68,9 +68,9 @@ def _template_notes(conversation: Conversation, template: ChatTemplate) -> Told:
 def prompt(
     messages: Sequence[Message],
     template: ChatTemplate,
+    *,
     policy: TemplateSection,
     tools: Sequence[Mapping[str, Any]] = (),
-    *,
     reasoning: bool = False,
 ) -> str:
     """The generation prompt for the next assistant turn, prepared as in training.

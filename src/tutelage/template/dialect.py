@@ -40,6 +40,7 @@ class Dialect:
         call_content: the content of a turn that only calls tools: empty text, or None.
         call_ids: the template demands an id for each call.
         tools: the template iterates over `tools` even where there are none: an empty list instead of None.
+        inputs: the template writes `instruction` and `input` of a message apart, instead of its content.
     """
 
     parts: bool = False
@@ -48,6 +49,7 @@ class Dialect:
     call_content: Literal[""] | None = ""
     call_ids: bool = False
     tools: bool = False
+    inputs: bool = False
 
     def all_fields(self, messages: Sequence[Message]) -> list[dict[str, Any]]:
         """The messages as the dictionaries that the template reads."""
@@ -56,6 +58,8 @@ class Dialect:
     def fields(self, message: Message) -> dict[str, Any]:
         """The message as the dictionary that the template reads. Nothing is filled in that the row does not have."""
         fields: dict[str, Any] = {"role": message.role, "content": self._content(message)}
+        if self.inputs and message.input is not None:
+            fields |= {"instruction": message.instruction, "input": message.input}
         if message.reasoning is not None:
             # gpt-oss templates read `thinking`; all others the standard name.
             fields |= {"thinking": message.reasoning, "reasoning_content": message.reasoning}
@@ -135,7 +139,7 @@ def probe(write: Writer) -> Dialect:
     for messages, words in ((_question(2), (FIRST, SECOND)), (_question(1), (FIRST,))):
         for dialect in candidates:
             if _shows(write, dialect, messages=messages, words=words):
-                return _with_calls(write, dialect)
+                return replace(_with_calls(write, dialect), inputs=_writes_inputs(write, dialect))
     return candidates[0]
 
 
@@ -149,6 +153,19 @@ def _shows(write: Writer, dialect: Dialect, *, messages: Sequence[Message], word
     except TemplateError:
         return False
     return all(word in text for word in words)
+
+
+def _writes_inputs(write: Writer, dialect: Dialect) -> bool:
+    """Whether the template writes an instruction and its input instead of the content that holds both.
+
+    Templates that write whole messages as JSON show all three; they are not given the two.
+    """
+    message = dialect.fields(Message("user", THIRD)) | {"instruction": FIRST, "input": SECOND}
+    try:
+        text = write([message], dialect)
+    except TemplateError:
+        return False
+    return FIRST in text and SECOND in text and THIRD not in text
 
 
 def _missing_tokens(write: Writer, parts: bool) -> tuple[str, ...]:

@@ -192,7 +192,8 @@ def _since_last_message(passage: Passage) -> tuple[str, str]:
     *earlier, previous, answer = passage.messages
     prompts, heads = [], []
     for word in (FIRST, SECOND):
-        changed = replace(passage, messages=(*earlier, replace(previous, content=word), answer)).reworded(THIRD)
+        other = replace(previous, content=word, input=None)
+        changed = replace(passage, messages=(*earlier, other, answer)).reworded(THIRD)
         prompts.append(changed.prompt())
         heads.append(locate(changed).head)
     return shared_suffix(*prompts), shared_suffix(*heads)

@@ -12,21 +12,32 @@ import torch
 from tutelage.records import Batch, Example, Pack
 from tutelage.tokens.store import TokenStore
 
+# CPU kernels are compiled and kept for every length that they meet: few lengths keep a long run's memory small.
+ROUND = 128
 
-def packed_batch(examples: Sequence[Example]) -> Batch:
-    """Rows one after the other in a single sequence (B = 1), without any padding; positions restart at each row."""
-    ids = np.concatenate([example.token_ids for example in examples])
+
+def packed_batch(examples: Sequence[Example], *, round_to: int = 1) -> Batch:
+    """Rows one after the other in a single sequence (B = 1); positions restart at each row.
+
+    Args:
+        round_to: the sequence is padded at its end to a multiple of so many tokens.
+    """
     lengths = tuple(len(example.token_ids) for example in examples)
-    positions = np.concatenate([np.arange(length) for length in lengths])
+    rest = -sum(lengths) % round_to
     shifted = [_shift(example) for example in examples]
     return Batch(
-        token_ids_BT=torch.from_numpy(ids.astype(np.int64))[None],
-        position_ids_BT=torch.from_numpy(positions)[None],
-        target_ids_BT=torch.from_numpy(np.concatenate([targets for targets, _ in shifted]))[None],
-        target_weights_BT=torch.from_numpy(np.concatenate([weights for _, weights in shifted]))[None],
+        token_ids_BT=_joined([example.token_ids.astype(np.int64) for example in examples], rest),
+        position_ids_BT=_joined([np.arange(length) for length in lengths], rest),
+        target_ids_BT=_joined([targets for targets, _ in shifted], rest),
+        target_weights_BT=_joined([weights for _, weights in shifted], rest),
         row_lengths=lengths,
         rows=tuple(example.row for example in examples),
     )
+
+
+def _joined(parts: list[np.ndarray], rest: int) -> torch.Tensor:
+    """Rows in one sequence, (1, T), with `rest` zeros behind them."""
+    return torch.from_numpy(np.concatenate([*parts, np.zeros(rest, dtype=parts[0].dtype)]))[None]
 
 
 def padded_batch(examples: Sequence[Example], *, pad_id: int) -> Batch:
@@ -126,4 +137,4 @@ class BatchPlan:
     def batch(self, numbers: Sequence[int] | np.ndarray) -> Batch:
         """The batch of these packs."""
         examples = [self.store[number] for at in numbers for number in self.packs[at].examples]
-        return packed_batch(examples) if self.packed else padded_batch(examples, pad_id=self.pad_id)
+        return packed_batch(examples, round_to=ROUND) if self.packed else padded_batch(examples, pad_id=self.pad_id)

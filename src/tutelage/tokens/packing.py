@@ -1,7 +1,6 @@
 """Best-fit packing: rows share sequences so that little of each sequence is left empty."""
 
 from collections import defaultdict
-from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -43,11 +42,6 @@ def pack(lengths: npt.NDArray[np.int64], *, capacity: int) -> list[Pack]:
 def one_each(lengths: npt.NDArray[np.int64]) -> list[Pack]:
     """No packing: a pack per example."""
     return [Pack((example,), length) for example, length in enumerate(lengths.tolist())]
-
-
-def padding_share(packs: Sequence[Pack], *, capacity: int) -> float:
-    """Share of a fixed-size layout that would be padding: 1 - tokens / (packs x capacity)."""
-    return 1 - sum(pack.length for pack in packs) / (len(packs) * capacity) if packs else 0.0
 
 
 class _Rooms:

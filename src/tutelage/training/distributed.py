@@ -1,7 +1,8 @@
 """Several processes under torchrun: who am I, and sums over all. One process is a world of one."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import torch
 import torch.distributed as dist
@@ -9,9 +10,23 @@ from torch import nn
 
 
 def start() -> None:
-    """Join the process group that torchrun announces; without torchrun nothing happens."""
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
-        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    """Join the process group that torchrun announces, each process with a GPU of its own; without torchrun nothing
+    happens."""
+    if int(os.environ.get("WORLD_SIZE", "1")) < 2 or dist.is_initialized():
+        return
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+
+
+@contextmanager
+def main_first() -> Iterator[None]:
+    """The first process does the work of this block before the others do: they find what it has written."""
+    if rank() > 0:
+        dist.barrier()
+    yield
+    if rank() == 0 and dist.is_initialized():
+        dist.barrier()
 
 
 def rank() -> int:

@@ -96,7 +96,7 @@ def fit(job: Job, *, resume_from: tuple[Path, TrainState] | None = None) -> Outc
         set_learning_rate(optimizer, rate)
         started = time.perf_counter()
         batches = job.plan.step(state.step)[distributed.rank() :: distributed.world_size()]
-        result = train_step(job.language_model, batches, optimizer, max_grad_norm=job.section.max_grad_norm)
+        result = train_step(job.language_model, batches, optimizer=optimizer, max_grad_norm=job.section.max_grad_norm)
         seconds += time.perf_counter() - started
         refuse_not_a_number(result, job, step=state.step)
         losses.append(result.loss)

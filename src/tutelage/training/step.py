@@ -34,7 +34,7 @@ class StepResult:
 
 
 def train_step(
-    language_model: CausalLM, batches: Sequence[Batch], optimizer: torch.optim.Optimizer, *, max_grad_norm: float
+    language_model: CausalLM, batches: Sequence[Batch], *, optimizer: torch.optim.Optimizer, max_grad_norm: float
 ) -> StepResult:
     """Forward and backward over this process's share of a step, then one update of all weights.
 

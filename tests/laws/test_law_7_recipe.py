@@ -1,0 +1,184 @@
+"""Law 7: an unknown key is refused with a suggestion, a key that nothing would read is refused, and every key of the
+recipe is really read by a run."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.small import Listening, questions
+from tutelage import recipe as recipes
+from tutelage.errors import RecipeError
+from tutelage.recipe import Recipe, Section, Source
+from tutelage.run.training import train
+
+# All keys. Adding one is a reviewed act: say here that it is wanted.
+KEYS = tuple(
+    """
+    output_dir seed
+    model.name_or_path model.revision model.attn_implementation model.trust_remote_code
+    data.sources data.eval_sources data.eval_share data.max_eval_rows data.group_by data.max_rows data.max_lost_share
+    data.malformed
+    template.name template.arguments template.system template.train_on template.train_reasoning
+    tokens.max_length tokens.packing tokens.cache_dir
+    lora.r lora.lora_alpha lora.lora_dropout lora.target_modules
+    train.method train.num_train_epochs train.max_steps train.per_device_train_batch_size
+    train.gradient_accumulation_steps train.learning_rate train.lr_scheduler_type train.warmup_ratio train.weight_decay
+    train.adam_beta1 train.adam_beta2 train.max_grad_norm train.dtype train.logging_steps train.eval_steps
+    train.save_steps train.save_total_limit train.load_best_model_at_end train.early_stopping_patience
+    evaluate.num_questions evaluate.max_new_tokens evaluate.batch_size
+    """.split()  # noqa: SIM905
+)
+SOURCE_KEYS = ("path", "format", "columns", "weight", "split", "subset")
+
+# Runs that differ in what they read; each is a short one on a tiny model.
+RUNS: dict[str, dict[str, Any]] = {
+    "full and packed": {"train": {"num_train_epochs": 1.0}, "evaluate": {"num_questions": 2, "max_new_tokens": 3}},
+    "lora and padded": {
+        "train": {"method": "lora", "max_steps": 2, "gradient_accumulation_steps": 2, "lr_scheduler_type": "linear"},
+        "tokens": {"packing": False},
+        "lora": {"r": 2},
+    },
+    "held-out files": {"train": {"max_steps": 2}, "data": {"eval_sources": "held.jsonl"}},
+    "nothing held out": {"train": {"max_steps": 2}, "data": {"eval_share": 0.0}},
+    "all tokens": {"train": {"max_steps": 2}, "template": {"name": "chatml", "train_on": "all"}},
+}
+
+
+def test_these_are_the_keys() -> None:
+    described = dict(recipes.keys(Recipe))
+    assert tuple(described) == KEYS
+    assert tuple(Source.model_fields) == SOURCE_KEYS
+    assert all(text and text[0].islower() for _, text in (*described.items(), *recipes.keys(Source)))
+
+
+@contextmanager
+def reads(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:
+    """Keys that are asked for while the context lasts, those by the recipe's own room left out."""
+    names = {field.annotation: f"{name}." for name, field in Recipe.model_fields.items()}
+    names |= {Recipe: "", Source: "data.sources."}
+    seen: set[str] = set()
+    plain = Section.__getattribute__
+
+    def spy(section: Section, name: str) -> Any:
+        if name in type(section).model_fields and sys._getframe(1).f_globals["__name__"] != "tutelage.recipe":
+            seen.add(f"{names[type(section)]}{name}")
+        return plain(section, name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Section, "__getattribute__", spy)
+        yield seen
+
+
+def recipe_of(make_recipe, folder: Path, run: str) -> Recipe:
+    (folder / "held.jsonl").write_text("".join(json.dumps(row) + "\n" for row in questions(3, start=50)))
+    sections = json.loads(json.dumps(RUNS[run]).replace('"held.jsonl"', json.dumps(str(folder / "held.jsonl"))))
+    sections["tokens"] = {**sections.get("tokens", {}), "cache_dir": str(folder / f"{run} tokens")}
+    return make_recipe(questions(10), **{**sections, "output_dir": str(folder / run)})
+
+
+def keys_read(make_recipe, monkeypatch: pytest.MonkeyPatch, folder: Path, run: str) -> set[str]:
+    recipe = recipe_of(make_recipe, folder, run)
+    with reads(monkeypatch) as seen:
+        result = train(recipe, terminal=Listening())
+    assert result.outcome.state.step > 0
+    return {key for key in seen if key in KEYS}
+
+
+def test_every_key_is_read_in_some_run(make_recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {run: keys_read(make_recipe, monkeypatch, tmp_path, run) for run in RUNS}
+    assert set().union(*found.values()) == set(KEYS)
+    assert "lora.r" not in found["full and packed"]
+    for run, seen in found.items():
+        for key in set(KEYS) - seen:
+            refused(make_recipe, tmp_path, run, key)
+
+
+def refused(make_recipe, folder: Path, run: str, key: str) -> None:
+    """A key that a run does not read is refused when it is set for that run."""
+    tree = yaml.safe_load(recipes.dump(recipe_of(make_recipe, folder, run)))
+    section, name = key.split(".")
+    default = Recipe.model_fields[section].annotation.model_fields[name].default
+    tree.setdefault(section, {})[name] = list(default) if isinstance(default, tuple) else default
+    with pytest.raises(RecipeError, match=rf"`{key}` is set, but nothing would read it"):
+        recipes.build(tree)
+
+
+UNREAD = {
+    "lora.r=4": "train.method is not lora",
+    "train.method=full lora.lora_dropout=0.1": "train.method is not lora",
+    "train.max_steps=3 train.num_train_epochs=2": "train.max_steps decides",
+    "data.eval_sources=held.jsonl data.eval_share=0.1": "data.eval_sources gives the held-out rows",
+    "data.eval_sources=held.jsonl data.group_by=topic": "nothing is split off",
+    "template.train_on=all template.train_reasoning=false": "trains every token",
+    "evaluate.num_questions=0 evaluate.max_new_tokens=5": "no questions are asked",
+    "data.eval_share=0 train.early_stopping_patience=2": "no rows are held out",
+    "data.max_eval_rows=0 train.load_best_model_at_end=true": "no rows are held out",
+    "data.eval_share=0 train.eval_steps=5": "no rows are held out",
+}
+
+
+@pytest.mark.parametrize("overrides", list(UNREAD))
+def test_a_key_that_nothing_would_read_is_refused(overrides: str) -> None:
+    *conditions, last = overrides.split()
+    recipes.build({}, conditions)
+    with pytest.raises(RecipeError) as refusal:
+        recipes.build({}, overrides.split(), place="my.yaml")
+    assert f"my.yaml: `{last.split('=')[0]}` is set, but nothing would read it" in str(refusal.value)
+    assert UNREAD[overrides] in str(refusal.value)
+    assert f"remove {last.split('=')[0]}" in str(refusal.value)
+
+
+def test_every_condition_is_tried_above() -> None:
+    tried = {override.split("=")[0] for overrides in UNREAD for override in overrides.split()[-1:]}
+    conditional = {key for key in KEYS if key in recipes._READ_WHEN or key.split(".")[0] in recipes._READ_WHEN}
+    untried = {"lora.lora_alpha", "lora.target_modules", "data.max_eval_rows", "evaluate.batch_size"}
+    assert conditional - tried == untried
+
+
+TYPOS = {
+    "train.learning_rat=1": "train.learning_rate",
+    "train.lr=1": None,
+    "learning_rate=1": "train.learning_rate",
+    "trian.learning_rate=1": "train",
+    "lora.alpha=8": "lora.lora_alpha",
+    "data.packing=true": "tokens.packing",
+    "max_steps=3": "train.max_steps",
+    "nonsense=1": None,
+}
+
+
+@pytest.mark.parametrize("override", list(TYPOS))
+def test_an_unknown_key_is_refused_with_a_suggestion(override: str) -> None:
+    with pytest.raises(RecipeError) as refusal:
+        recipes.build({}, [override], place="my.yaml")
+    wanted = TYPOS[override]
+    assert "my.yaml: unknown key `" in str(refusal.value)
+    assert ("tutelage init" if wanted is None else f"did you mean `{wanted}`?") in str(refusal.value)
+
+
+def test_an_unknown_key_of_a_source_is_refused_with_a_suggestion() -> None:
+    with pytest.raises(RecipeError, match=r"unknown key `data\.sources\.0\.formt`.*\n.*`data\.sources\.format`"):
+        recipes.build({"data": {"sources": [{"path": "a.jsonl", "formt": "alpaca"}]}})
+
+
+def test_the_resolved_recipe_holds_every_key_that_is_read(make_recipe, tmp_path: Path) -> None:
+    for run in RUNS:
+        recipe = recipe_of(make_recipe, tmp_path, run)
+        text = recipes.dump(recipe)
+        assert recipes.build(yaml.safe_load(text)) == recipe, "it is a recipe for the same run"
+        saved = recipes.flat(recipe)
+        assert tuple(saved) == KEYS
+        written = yaml.safe_load(text)
+        absent = {key for key in KEYS if "." in key and key.split(".")[1] not in written.get(key.split(".")[0], {})}
+        assert absent == {key for key in KEYS if is_refused(recipe, key)}
+
+
+def is_refused(recipe: Recipe, key: str) -> bool:
+    owner = key if key in recipes._READ_WHEN else key.split(".")[0]
+    return owner in recipes._READ_WHEN and not recipes._READ_WHEN[owner][0](recipe)

@@ -1,0 +1,47 @@
+"""The verb train under torchrun: two processes on the CPU end where one does (law 5), and write one run."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+
+def losses(run: Path) -> list[float]:
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return [line["loss"] for line in lines if "loss" in line]
+
+
+def launch(folder: Path, *launcher: str, settings: list[str]) -> None:
+    environment = {
+        **os.environ,
+        "HF_HUB_OFFLINE": "1",
+        "OMP_NUM_THREADS": "1",
+        "CUDA_VISIBLE_DEVICES": "",
+        "XDG_CACHE_HOME": str(folder / "cache"),
+    }
+    overrides = [part for setting in settings for part in ("--set", setting)]
+    command = [sys.executable, "-m", *launcher, "tutelage.cli", "train", "recipe.yaml", *overrides]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+
+
+def test_two_processes_give_the_losses_of_one(tmp_path: Path) -> None:
+    rows = [{"prompt": f"Count to {n}.", "response": " ".join(map(str, range(n)))} for n in range(2, 40)]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    tree = {
+        "data": {"sources": "rows.jsonl"},
+        "train": {"max_steps": 3, "per_device_train_batch_size": 2, "dtype": "fp32", "learning_rate": 1e-3},
+        "tokens": {"max_length": 128},
+        "evaluate": {"num_questions": 2, "max_new_tokens": 4},
+    }
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(tree))
+    launch(tmp_path, settings=["train.gradient_accumulation_steps=2", "output_dir=one"])
+    launch(tmp_path, "torch.distributed.run", "--nproc-per-node=2", "-m", settings=["output_dir=two"])
+    assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), rel=1e-5)
+    assert len(losses(tmp_path / "one")) == 3
+    assert (tmp_path / "two" / "report.html").exists()
+    assert not list(tmp_path.glob("two.*"))
