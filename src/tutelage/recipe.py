@@ -400,8 +400,10 @@ def _mended(key: str, field: FieldInfo, *, error: ErrorDetails) -> str:
     near = difflib.get_close_matches(str(error["input"]), choices, 1, 0.5)
     if near:
         return f"did you mean `{near[0]}`?"
-    if field.is_required() or field.default is None:
-        return f"mend `{key}`" if field.is_required() else f"mend `{key}`, or leave it out"
+    if field.is_required():
+        return f"mend `{key}`"
+    if field.default is None:
+        return f"mend `{key}`, or leave it out"
     default = yaml.safe_dump(field.default, default_flow_style=True, allow_unicode=True).splitlines()[0]
     return f"mend `{key}`, or leave it out: then it is {default}"
 

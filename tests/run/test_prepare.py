@@ -15,6 +15,7 @@ from tutelage.recipe import Recipe
 from tutelage.records import Conversation, Message, Place, ToolCall
 from tutelage.run import prepare as preparing
 from tutelage.run.assemble import Speech, speech
+from tutelage.run.path import conversations
 from tutelage.run.prepare import IDENTICAL, Prepared, prepare
 from tutelage.run.rows import RowReader, RowWriter, choose, question_of
 
@@ -105,6 +106,15 @@ def test_a_damaged_store_is_told(make_recipe) -> None:
         prepared(recipe)
 
 
+def test_a_recipe_without_data_is_refused_before_anything_is_read(make_recipe, tmp_path: Path) -> None:
+    recipe = make_recipe(questions(3), data={"sources": []})
+    with pytest.raises(DataError, match=r"data\.sources: no data is named[\s\S]*--set data\.sources=FILE"):
+        prepared(recipe)
+    assert not list((tmp_path / "cache").rglob("store.json"))
+    with pytest.raises(DataError, match="no data is named"):
+        conversations(recipe.data, (), formats=[])  # at once, not when the first row is asked for
+
+
 def test_weights_mix_the_sources(make_recipe, tmp_path: Path) -> None:
     recipe = make_recipe(questions(20))
     (tmp_path / "more.jsonl").write_text("".join(json.dumps(row) + "\n" for row in questions(10, start=50)))
@@ -141,7 +151,7 @@ TALK = Conversation(
     3,
     Place("a.jsonl", 4),
     (
-        Message("user", "Weather?"),
+        Message("user", "Weather?\nhere", input="here"),
         Message("assistant", "", tool_calls=(ToolCall("look", {"where": "港口", "when": None}, "c1"),)),
         Message("tool", "sun", name="look", tool_call_id="c1"),
         Message("assistant", "Sun.", reasoning="It says so.", weight=0.5),

@@ -7,6 +7,7 @@ be read off the text.
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -59,6 +60,25 @@ def battery() -> dict[str, tuple[Message, ...]]:
             _m("user", "Questionone?"),
             _m("assistant", "Answerone."),
             _m("user", "Questiontwo?"),
+            _m("assistant", "Answertwo."),
+        ),
+        "input": (
+            _m("user", "Instructionone:\nInputone, of one line", input="Inputone, of one line"),
+            _m("assistant", "A1."),
+        ),
+        "inputs": (
+            _m("system", "Systemword rules."),
+            _m("user", "Instructionone:\nInputone\n\nover lines", input="Inputone\n\nover lines"),
+            _m("assistant", "Answerone."),
+            _m("user", "Questiontwo?"),
+            _m("assistant", "Answertwo."),
+            _m("user", "指令三：\n输入三 🙂", input="输入三 🙂"),
+            _m("assistant", "Answerthree."),
+        ),
+        "late input": (
+            _m("user", "Questionone?"),
+            _m("assistant", "Answerone."),
+            _m("user", "Instructiontwo\nover lines:\nInputtwo", input="Inputtwo"),
             _m("assistant", "Answertwo."),
         ),
         "chinese": (_m("user", "首都是哪里？"), _m("assistant", "答案是北京。")),
@@ -129,7 +149,7 @@ def _ways(messages: Sequence[Message]) -> Iterator[tuple[str, list[dict[str, Any
     """How messages can be given: contents and arguments in the spellings that templates know, then what is told."""
     merged = list(messages)
     if len(merged) > 1 and merged[0].role == "system":
-        merged = [Message("user", f"{merged[0].content}\n\n{merged[1].content}"), *merged[2:]]
+        merged = [replace(merged[1], content=f"{merged[0].content}\n\n{merged[1].content}"), *merged[2:]]
     chosen = {"as given": messages, "system moved": merged}
     switches = ({}, {"enable_thinking": False}, {"enable_thinking": True}, {"thinking": True})
     for how, arguments in product(chosen, switches):
@@ -145,6 +165,8 @@ def _ways(messages: Sequence[Message]) -> Iterator[tuple[str, list[dict[str, Any
 def _fields(m: Message, parts: bool, empty: str | None, text_arguments: bool) -> dict[str, Any]:
     content: Any = [{"type": "text", "text": m.content}] if parts else m.content
     fields: dict[str, Any] = {"role": m.role, "content": empty if m.tool_calls and not m.content else content}
+    if m.input is not None:
+        fields |= {"instruction": m.content[: -len(m.input) - 1], "input": m.input}
     if m.reasoning is not None:
         fields["reasoning_content"] = m.reasoning
     if m.tool_calls:
@@ -210,5 +232,5 @@ def _content_faults(case: Conversation, trained: str, notes: set[str]) -> list[s
 def _words(message: Message) -> list[str]:
     """The distinctive words of a message."""
     arguments = [str(value) for call in message.tool_calls for value in dict(call.arguments).values()]
-    content = message.content.strip()
-    return [word for word in (content, *arguments) if word]
+    contents = [message.content] if message.input is None else [message.instruction, message.input]
+    return [word for word in (*map(str.strip, contents), *arguments) if word]

@@ -45,6 +45,31 @@ def test_a_stable_history_is_one_text_with_a_span_per_turn() -> None:
     assert (text.turns, text.notes) == (4, ())
 
 
+APART = "{{ m.instruction ~ '#' ~ m.input if m.input is defined else m.content }}"
+
+
+@pytest.mark.parametrize(
+    ("content", "asked"),
+    [
+        (APART, "q#i"),
+        ("{{ m.content }}", "q\ni"),
+        ("{{ m.content if m.role == 'assistant' else m | tojson }}", '{"role": "user", "content": "q\\ni"}'),
+    ],
+)
+def test_only_templates_that_write_an_input_apart_are_given_it(content: str, asked: str) -> None:
+    own = chat(TURN.replace("{{ m.content }}", content) + PROMPT)
+    (text,) = render(own, (Message("user", "q\ni", input="i"), Message("assistant", "a1"), *TWO[2:]))
+    assert text.text.startswith(f"<|user|>{asked}<|end|><|assistant|>a1<|end|><|user|>")
+    assert trained((text,)) == ["a1<|end|>", "a2<|end|>"]
+
+
+def test_a_system_message_is_put_before_an_instruction_with_an_input() -> None:
+    refusing = "{% if messages[0].role == 'system' %}{{ raise_exception('no system') }}{% endif %}" + TURN + PROMPT
+    own = chat(refusing.replace("{{ m.content }}", APART))
+    (text,) = render(own, (Message("system", "s"), Message("user", "q\ni", input="i"), Message("assistant", "a")))
+    assert text.text == "<|user|>s\n\nq#i<|end|><|assistant|>a<|end|>"
+
+
 def test_a_rewritten_history_is_one_text_per_turn() -> None:
     mark = "{{ '!' if m.role == 'assistant' and loop.last }}"
     last_only = TURN.replace("<|end|>", mark + "<|end|>")

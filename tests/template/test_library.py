@@ -38,6 +38,21 @@ def test_exact_and_merged(name: str, kind: str) -> None:
     assert rendered[0].notes == ()
 
 
+@pytest.mark.parametrize("kind", ["input", "inputs", "late input"])
+@pytest.mark.parametrize("name", names())
+def test_inputs_are_seen_once_never_trained_and_prompted_as_trained(name: str, kind: str) -> None:
+    messages = battery()[kind]
+    (rendered,) = _rendered(messages, name)
+    inputs = [message.input for message in messages if message.input is not None]
+    assert inputs
+    for text in inputs:
+        assert rendered.text.count(text) == 1
+        assert not any(text in rendered.text[span.start : span.end] for span in rendered.spans)
+    for span in rendered.spans:
+        asked = prompt(messages[: span.turn], library(name), policy=TemplateSection())
+        assert asked == rendered.text[: span.start]
+
+
 @pytest.mark.parametrize("name", names())
 def test_contents_are_written_as_they_are_between_bos_and_stop(name: str) -> None:
     case = conversation(battery()["system"])
@@ -79,6 +94,49 @@ def _rendered(messages: tuple[Message, ...], name: str) -> tuple[Rendered, ...]:
 )
 def test_prompts_of_well_known_formats(name: str, system: str, text: str) -> None:
     assert prompt((Message("user", "Q"),), library(name), policy=TemplateSection(system=system or None)) == text
+
+
+ASKED = (Message("user", "Add\n1, 2", input="1, 2"),)
+PAIRED = (
+    "Below is an instruction that describes a task, paired with an input that provides further context. Write a "
+    "response that appropriately completes the request.\n\n"
+)
+ALPACA = "### Instruction:\nAdd\n\n### Input:\n1, 2\n\n### Response:\n"
+INPUTS = {
+    "alpaca": PAIRED + ALPACA,
+    "instruction-response": ALPACA,
+    "alpaca-zh": "### 指令：\nAdd\n\n### 输入：\n1, 2\n\n### 回答：\n",
+    "chinese": "以下是一个描述任务的指令，请写出一个能恰当完成该请求的回答。\n\n"
+    "### 指令：\nAdd\n\n### 输入：\n1, 2\n\n### 回答：\n",
+    "task": "### Task:\nAdd\n\n### Input:\n1, 2\n\n### Output:\n",
+    "dolly": "Instruction:\nAdd\n\nContext:\n1, 2\n\nResponse:\n",
+    "summarization": "Add\n\nText: 1, 2\n\nSummary:",
+    "translation": "Add\n\nText: 1, 2\n\nTranslation:",
+    "classification": "Add\n\nText: 1, 2\n\nCategory:",
+    "qa": "Context: 1, 2\nQuestion: Add\nAnswer:",
+}
+
+
+@pytest.mark.parametrize("name", names())
+def test_an_input_has_its_own_heading_or_stands_in_the_question(name: str) -> None:
+    written = prompt(ASKED, library(name), policy=TemplateSection())
+    assert library(name).dialect.inputs == (name in INPUTS)
+    if name in INPUTS:
+        assert written == f"<s>{INPUTS[name]}"
+    else:
+        assert written == prompt((Message("user", "Add\n1, 2"),), library(name), policy=TemplateSection())
+
+
+def test_the_first_question_chooses_the_introduction_and_a_system_message_takes_its_place() -> None:
+    talk = (Message("user", "Q"), Message("assistant", "A"), *ASKED, Message("assistant", "3"))
+    (rendered,) = _rendered(talk, "alpaca")
+    assert rendered.text.count("Below is") == 1
+    assert PAIRED not in rendered.text
+    assert rendered.text.endswith(f"</s>\n\n{ALPACA}3</s>")
+    assert _rendered((*talk[2:], *talk[:2]), "alpaca")[0].text.startswith(f"<s>{PAIRED}{ALPACA}3</s>")
+    assert prompt(ASKED, library("alpaca"), policy=TemplateSection(system="S")) == f"<s>S\n\n{ALPACA}"
+    named = prompt(ASKED, library("task"), policy=TemplateSection(system="S"))
+    assert named == "<s>### Task:\nS\n\n### Input:\nAdd\n1, 2\n\n### Output:\n"
 
 
 def test_second_turns_of_well_known_formats() -> None:

@@ -1,5 +1,6 @@
 """Turns by substitution equal turns by rendering, also where a template treats some contents apart."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from template_oracle import SPECIAL
 
-from tutelage.records import Message
+from tutelage.data import read, recognise
+from tutelage.recipe import Source
+from tutelage.records import Message, Row
 from tutelage.template import ChatTemplate, load, names, shapes, turns
 
 CONTROL = frozenset({"<|im_start|>", "<|im_end|>"})
@@ -38,6 +41,42 @@ def test_equal_to_rendering(name: str, words: tuple[str, ...]) -> None:
     own = load(name, None, special_tokens=SPECIAL, control_tokens=CONTROL)
     known = learned(own, 4)
     assert known.turn(messages(*words)) == turns.turn(own, messages(*words))
+
+
+def with_inputs(*words: str) -> tuple[Message, ...]:
+    """Two questions, the second with an input."""
+    first, answer, second, given, last = words
+    return (*messages(first, answer), Message("user", f"{second}\n{given}", input=given), Message("assistant", last))
+
+
+@pytest.mark.parametrize("name", names())
+@settings(max_examples=15, deadline=None)
+@given(words=st.tuples(contents, contents, contents, contents, contents))
+def test_equal_to_rendering_with_inputs(name: str, words: tuple[str, ...]) -> None:
+    own = load(name, None, special_tokens=SPECIAL, control_tokens=CONTROL)
+    known = learned(own, 4)
+    for n in range(20):
+        known.turn(with_inputs(*(f"text {n} {m}" for m in range(5))))
+    assert known.turn(with_inputs(*words)) == turns.turn(own, with_inputs(*words))
+    assert known.turn(messages(*words[:4])) == turns.turn(own, messages(*words[:4]))
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("name", ["alpaca", "qa", "chatml"])
+def test_alpaca_rows_are_filled_in_as_they_are_rendered(
+    name: str, shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = list(read([Source(path=str(shared / "datasets" / "alpaca" / "*.json"))]))[::40]
+    form = recognise([row for row in rows if isinstance(row, Row)])
+    talks = [form.convert(row).messages for row in rows if isinstance(row, Row)]  # type: ignore[union-attr]
+    own = load(name, None, special_tokens=SPECIAL, control_tokens=CONTROL)
+    expected = [turns.turn(own, talk) for talk in talks]
+    rendered = []
+    monkeypatch.setattr(shapes, "turn", lambda *args, **more: rendered.append(args) or turns.turn(*args, **more))
+    known = shapes.Shapes(own)
+    assert [known.turn(talk) for talk in talks] == expected
+    assert sum(talk[0].input is not None for talk in talks) > len(talks) / 4
+    assert len(rendered) < len(talks) / 10, "most rows are filled in"
 
 
 @pytest.mark.parametrize(
