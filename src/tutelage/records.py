@@ -246,12 +246,14 @@ class Question:
     Attributes:
         messages: the turns up to the one to be generated.
         references: accepted answers; the first is the row's own.
+        reasoning: the row's own answer thinks first, so the model is asked as for a turn with reasoning.
     """
 
     row: int
     messages: tuple[Message, ...]
     references: tuple[str, ...]
     tools: tuple[Mapping[str, Any], ...] = ()
+    reasoning: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ def test_the_same_seed_gives_the_same_world_and_another_seed_another() -> None:
 
 def test_the_world_has_the_promised_size() -> None:
     subjects = {relation: {fact.entity for fact in world().about(relation)} for relation in RELATIONS}
-    assert {len(subjects[relation]) for relation in PERSON_RELATIONS} == {200}
+    assert {len(subjects[relation]) for relation in PERSON_RELATIONS} == {120}
     assert {len(subjects[relation]) for relation in TOWN_RELATIONS} == {40}
     assert {len(subjects[relation]) for relation in ANIMAL_RELATIONS} == {60}
     assert len(subjects["opposite"]) >= 120
@@ -39,7 +39,7 @@ def test_the_world_has_the_promised_size() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_question_has_one_answer(language: Language) -> None:
     asked = Counter((f.relation, f.subject.write(language)) for f in world().facts if language in f.languages)
-    assert len(asked) > 3000
+    assert len(asked) > 2000
     assert [key for key, times in asked.items() if times > 1] == []
 
 
@@ -54,10 +54,10 @@ def test_answers_are_short(language: Language) -> None:
 
 def test_a_given_name_stands_for_one_person_in_either_language() -> None:
     people = world().people
-    assert len({person.given for person in people}) == len(people) == 200
-    assert len({person.name.zh for person in people}) == len({person.name.zh[1:] for person in people}) == 200
+    assert len({person.given for person in people}) == len(people) == 120
+    assert len({person.name.zh for person in people}) == len({person.name.zh[1:] for person in people}) == 120
     assert all(person.name.en.startswith(f"{person.given} ") for person in people)
-    assert Counter(person.woman for person in people) == {True: 100, False: 100}
+    assert Counter(person.woman for person in people) == {True: 60, False: 60}
 
 
 def test_the_languages_are_not_mixed_except_in_translations() -> None:
@@ -98,7 +98,7 @@ def test_values_are_dealt_evenly_so_that_no_guess_is_good() -> None:
     for relation in (*PERSON_RELATIONS, "river", "craft"):
         answers = Counter(objects(relation).values())
         assert len(answers) >= 12
-        assert max(answers.values()) - min(answers.values()) <= 1
+        assert max(answers.values()) <= 2 * len(objects(relation)) / len(answers)
 
 
 def test_animals_are_as_biology_has_them() -> None:
@@ -122,7 +122,7 @@ def test_arithmetic_is_true_and_within_its_bounds() -> None:
         for fact in world().about(relation):
             a, b = map(int, fact.subject.en.split())
             assert fact.object.en == fact.object.zh == str(operation(a, b))
-            assert 0 <= int(fact.object.en) <= 30
+            assert 0 <= int(fact.object.en) <= 20
             assert fact.entity == f"{max(a, b)} {min(a, b)}"
             seen[relation] += 1
-    assert seen == {"sum": 31 * 32 // 2, "difference": 31 * 32 // 2, "larger": 31 * 30}
+    assert seen == {"sum": 21 * 22 // 2, "difference": 21 * 22 // 2, "larger": 21 * 20}

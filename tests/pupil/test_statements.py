@@ -46,7 +46,7 @@ def test_every_phrase_can_be_filled_for_every_fact(language: Language) -> None:
                 assert "{" not in sentence
                 assert sentence.strip() == sentence
                 filled += 1
-    assert filled > 30_000
+    assert filled > 15_000
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -93,7 +93,7 @@ def test_no_question_of_the_demo_stands_in_the_corpus(sample: tuple[Language, li
             for phrase in (*WORDING[language].QUESTIONS[relation], *WORDING[language].HELD_OUT[relation]):
                 assert one.fill(phrase, fact) not in said
                 checked += 1
-    assert checked > 1000
+    assert checked > 600
 
 
 def test_every_fact_that_held_out_rows_ask_is_stated(sample: tuple[Language, list[str]]) -> None:
@@ -107,7 +107,7 @@ def test_every_fact_that_held_out_rows_ask_is_stated(sample: tuple[Language, lis
 
     facts = [fact for fact in world().facts if language in fact.languages and held_out().holds(fact)]
     found = {fact: times(fact) for fact in facts}
-    assert len(found) > 1000
+    assert len(found) > 600
     assert [fact for fact, number in found.items() if number < 2] == []
     people = sorted(number for fact, number in found.items() if TOPIC_OF[fact.relation] == "person")
     assert people[len(people) // 2] >= 10

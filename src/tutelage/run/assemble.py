@@ -39,13 +39,15 @@ class Speech:
 
     def prompt(self, question: Question) -> list[int]:
         """The ids of a question's generation prompt."""
-        return self.prompt_of(question.messages, question)
-
-    def prompt_of(self, messages: Sequence[Message], question: Question | None = None) -> list[int]:
-        """The ids of the generation prompt after these messages."""
-        tools = question.tools if question else ()
-        text = templates.prompt(messages, self.template, policy=self.policy, tools=tools)
+        reasoning = question.reasoning and self.policy.train_reasoning
+        text = templates.prompt(
+            question.messages, self.template, policy=self.policy, tools=question.tools, reasoning=reasoning
+        )
         return prompt_ids(text, self.tokenizer.backend)
+
+    def prompt_of(self, messages: Sequence[Message]) -> list[int]:
+        """The ids of the generation prompt after these messages."""
+        return prompt_ids(templates.prompt(messages, self.template, policy=self.policy), self.tokenizer.backend)
 
     def decoding(self, *, max_new_tokens: int, batch_size: int) -> Decoding:
         """Greedy decoding that stops where training stopped."""

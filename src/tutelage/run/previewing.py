@@ -117,8 +117,3 @@ def _coloured(one: Preview, ids: bool) -> Text:
         if ids:
             text.append(f"\u00b7{number} ", style="cyan")
     return text
-
-
-def first_rows(recipe: Recipe, count: int) -> Recipe:
-    """The recipe reading only its first rows."""
-    return recipe.model_copy(update={"data": recipe.data.model_copy(update={"max_rows": count})})

@@ -70,7 +70,8 @@ def question_of(conversation: Conversation) -> Question | None:
         message = conversation.messages[number]
         if message.role == "assistant" and message.content.strip() and not message.tool_calls:
             before = tuple(replace(earlier, train=None) for earlier in conversation.messages[:number])
-            return Question(conversation.row, before, (message.content,), conversation.tools)
+            thinks = message.reasoning is not None
+            return Question(conversation.row, before, (message.content,), conversation.tools, thinks)
     return None
 
 
