@@ -1,6 +1,6 @@
-"""Write the pretraining corpus: `python -m pupil.corpus --tokens 21000000`.
+"""Write the pretraining corpus: `python -m pupil.corpus --tokens 16000000`.
 
-One document per line, {"text": ...}, of 130 to 450 tokens: about half states the world (half English, half Chinese),
+One document per line, {"text": ...}, of 130 to 450 tokens: seven tenths state the world (half English, half Chinese),
 the rest is prose. Streaming, and the same seed gives the same file.
 """
 
@@ -74,7 +74,7 @@ def _again(pieces: list[str]) -> Iterator[str]:
 def main(arguments: list[str] | None = None) -> int:
     """Command line; 1 with one message when the corpora are absent."""
     parser = argparse.ArgumentParser(description="write the pretraining corpus of the pupil")
-    parser.add_argument("--tokens", type=int, default=21_000_000)
+    parser.add_argument("--tokens", type=int, default=16_000_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--shared", type=Path, default=Path(os.environ.get("TUTELAGE_SHARED", "../shared/assets")))
     parser.add_argument("--output", type=Path, default=WORK / "corpus.jsonl")

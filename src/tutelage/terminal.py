@@ -9,7 +9,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.text import Text
 
 Update = Callable[[int, str], None]
@@ -40,10 +49,15 @@ class Terminal:
         self.say(("note", "yellow"), f" {text}")
 
     @contextmanager
-    def progress(self, title: str, total: int | None) -> Iterator[Update]:
-        """Progress of some work; call the given function with (done so far, what to show beside it)."""
+    def progress(self, title: str, total: int | None, *, start: int = 0) -> Iterator[Update]:
+        """Progress of some work; call the given function with (done so far, what to show beside it).
+
+        Args:
+            total: how much there is; None where nobody knows.
+            start: how much was done before, as by a run that is resumed.
+        """
         if not self.console.is_terminal:
-            with self._plain(title, total) as update:
+            with self._plain(title, total, start=start) as update:
                 yield update
             return
         columns = (
@@ -52,28 +66,38 @@ class Terminal:
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TextColumn("{task.fields[beside]}"),
+            _Rate(),
             TimeRemainingColumn(),
         )
         with Progress(*columns, console=self.console, transient=True) as bar:
-            task = bar.add_task(title, total=total, beside="")
+            task = bar.add_task(title, total=total, completed=start, beside="")
             yield lambda done, beside: bar.update(task, completed=done, beside=beside)
 
     @contextmanager
-    def _plain(self, title: str, total: int | None) -> Iterator[Update]:
+    def _plain(self, title: str, total: int | None, *, start: int) -> Iterator[Update]:
         started = last = time.monotonic()
 
         def update(done: int, beside: str) -> None:
             nonlocal last
             now = time.monotonic()
-            if now - last < PLAIN_EVERY or not done:
+            if now - last < PLAIN_EVERY or done <= start:
                 return
             last = now
-            rate = done / (now - started)
+            rate = (done - start) / (now - started)
+            beside = beside or f"{rate:,.1f}/s"
             left = f", {_duration((total - done) / rate)} left" if total else ""
             self.say(f"{title}: {done:,}{f' of {total:,}' if total else ''} {beside}{left}")
             sys.stderr.flush()
 
         yield update
+
+
+class _Rate(ProgressColumn):
+    """Items per second, where nothing else is shown beside the count."""
+
+    def render(self, task: Task) -> Text:
+        """The rate of a task."""
+        return Text(f"{task.speed:,.1f}/s" if task.speed and not task.fields["beside"] else "")
 
 
 def _duration(seconds: float) -> str:

@@ -176,12 +176,12 @@ QUESTIONS = {
 }
 
 HELD_OUT = {
-    "home": ("Where is the home of {s}?", "What is the name of the town that {s} lives in?"),
+    "home": ("In what town is the home of {s}?", "What is the name of the town that {s} lives in?"),
     "job": ("What does {s} work as?", "What is the work of {s}?"),
     "colour": ("What colour is the favourite of {s}?", "Which is the colour that {s} loves most?"),
     "food": ("What food is the favourite of {s}?", "Which is the dish that {s} likes to eat best?"),
-    "pet": ("Which animal lives in the house of {s}?", "What does {s} have as a pet?"),
-    "region": ("Where is the town of {s}?", "Which is the region in which {s} can be found?"),
+    "pet": ("Which animal does {s} look after at home?", "What does {s} have as a pet?"),
+    "region": ("To what region does the town of {s} belong?", "Which is the region in which {s} can be found?"),
     "river": ("What river does {s} lie on?", "Which is the river that you can see in {s}?"),
     "craft": ("What does the town of {s} make?", "Which thing is {s} best known for?"),
     "capital": (
@@ -193,11 +193,11 @@ HELD_OUT = {
     "habitat": ("In which place does {a_s} make its home?", "Where would you see {a_s}?"),
     "diet": ("What food does {a_s} live on?", "Which is the food that {a_s} likes?"),
     "legs": ("How many legs are there on {a_s}?", "What number of legs does every {s} have?"),
-    "opposite": ("What word stands against {s} as its opposite?", 'Which is the opposite of the word "{s}"?'),
+    "opposite": ("What is the word for the opposite of {s}?", 'Which is the opposite of the word "{s}"?'),
     "translation": ("Which Chinese word means {s}?", "How is the word {s} written in Chinese?"),
     "category": ("Which kind of thing is {s}?", 'Under which group does "{s}" come?'),
     "sum": ("How much do {a} and {b} make?", "What do you get if you add {a} and {b}?"),
-    "difference": ("What do you get if you take {b} from {a}?", "How much is left of {a} without {b}?"),
+    "difference": ("What do you get if you take {b} from {a}?", "What is left of {a} when you take away {b}?"),
     "larger": ("Between {a} and {b}, which number is bigger?", "Which of {a} and {b} is larger?"),
 }
 

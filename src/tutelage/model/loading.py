@@ -128,12 +128,14 @@ def _known_end(section: ModelSection) -> int | None:
 
 
 def _padding(wrapped: PreTrainedTokenizerBase) -> tuple[int, tuple[str, ...]]:
-    """An id for padding. Batches carry lengths and weights, so padding never hides a real token, whatever its id."""
+    """An id for padding, given to a tokenizer that has none. Batches carry lengths and weights, so padding never hides
+    a real token, whatever its id; it is never the end token where there is another."""
     if wrapped.pad_token_id is not None and wrapped.pad_token_id != wrapped.eos_token_id:
         return int(wrapped.pad_token_id), ()
     for name in ("<|pad|>", "<pad>", "[PAD]", "<|finetune_right_pad_id|>", "<|endoftext|>", "<unk>"):
         number = wrapped.get_added_vocab().get(name)
         if number is not None and number != wrapped.eos_token_id:
+            wrapped.pad_token = name
             return int(number), (f"the tokenizer has no pad token of its own; padding is written with {name}",)
     number = wrapped.unk_token_id if wrapped.unk_token_id is not None else wrapped.eos_token_id
     return int(number or 0), ("the tokenizer has no pad token; padding is told by length, real ends stay trained",)

@@ -153,7 +153,7 @@ def _run_loop(
         terminal.say(f"resuming after step {start[1].step} from {start[0]}")
     done = start[1].step if start else 0
     with (
-        terminal.progress("training", engine.total_steps) as update,
+        terminal.progress("training", engine.total_steps, start=done) as update,
         closing(_listener(output, recipe, done=done, update=update)) as log,
     ):
         job = Job(
