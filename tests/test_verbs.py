@@ -215,14 +215,25 @@ def test_ctrl_c_stops_with_130_and_the_run_can_be_resumed(rows: Path) -> None:
     (rows.parent / "recipe.yaml").write_text(yaml.safe_dump(tree))
     environment = {**ENVIRONMENT, "XDG_CACHE_HOME": str(rows.parent / "cache")}
     command = [sys.executable, "-m", "tutelage.cli", "train", "recipe.yaml"]
-    process = subprocess.Popen(command, cwd=rows.parent, env=environment, stderr=subprocess.PIPE, text=True)
-    checkpoints = rows.parent / "run" / "checkpoints"
-    deadline = time.monotonic() + 120
-    while not list(checkpoints.glob("checkpoint-*")) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert list(checkpoints.glob("checkpoint-*")), "no checkpoint within two minutes"
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    process = subprocess.Popen(
+        command,
+        cwd=rows.parent,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A test run in the background inherits an ignored Ctrl-C; a terminal does not.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    try:
+        checkpoints = rows.parent / "run" / "checkpoints"
+        deadline = time.monotonic() + 120
+        while not list(checkpoints.glob("checkpoint-*")) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert list(checkpoints.glob("checkpoint-*")), "no checkpoint within two minutes"
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130, errors
     assert "--resume" in errors
     # Another recipe does not go on with these weights.
