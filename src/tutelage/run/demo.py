@@ -16,9 +16,10 @@ SETTINGS: dict[str, Any] = {
     "template": {"name": "chatml"},
     "tokens": {"max_length": 256},
     "train": {
-        "num_train_epochs": 3,
+        "method": "lora",  # learns the form and leaves the knowledge: full fine-tuning forgets more of it
+        "num_train_epochs": 2,
         "per_device_train_batch_size": 8,
-        "learning_rate": 1e-3,
+        "learning_rate": 2e-3,
         "warmup_ratio": 0.1,
         "logging_steps": 5,
         "save_total_limit": 1,
