@@ -37,7 +37,7 @@ class Deadly(Listening):
         self.at = at
 
     @contextmanager
-    def progress(self, title: str, total: int | None) -> Iterator[Update]:
+    def progress(self, title: str, total: int | None, *, start: int = 0) -> Iterator[Update]:
         def update(done: int, beside: str) -> None:
             if title == "training" and done == self.at:
                 raise Killed
