@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch.nn.functional import pad
 
+ROUND = 128  # positions
 CHUNK_LOGITS = {"cpu": 1 << 20, "cuda": 1 << 26}  # numbers in a chunk's logits: on CPU they stay in the cache
 
 
@@ -40,6 +42,13 @@ def loss_sum(hidden_ND: torch.Tensor, targets_N: torch.Tensor, *, weights_N: tor
         targets_N: int64 ids.
         weights_N: float32.
     """
+    # CPU kernels are kept for every length that they meet: rounded lengths keep a long run's memory small.
+    rest = -len(targets_N) % ROUND
+    hidden_ND, targets_N, weights_N = (
+        pad(hidden_ND, (0, 0, 0, rest)),
+        pad(targets_N, (0, rest)),
+        pad(weights_N, (0, rest)),
+    )
     loss: torch.Tensor = _LinearCrossEntropy.apply(  # type: ignore[no-untyped-call]
         hidden_ND, head.weight_VD, head.bias_V, targets_N, weights_N, head
     )
