@@ -151,6 +151,8 @@ class Rendered:
         text: the whole text; nothing after the last span is kept.
         spans: trained characters in order, not overlapping; at least one.
         turns: number of messages of the conversation that the text holds.
+        typed: characters [start, end) inside the spans where the row's own text spells a control token. They are
+            trained as ordinary text: a model that answered with the token itself would stop or change turns there.
         notes: what the user is told about how this text was made, as fixed phrases that can be counted.
     """
 
@@ -159,6 +161,7 @@ class Rendered:
     text: str
     spans: tuple[Span, ...]
     turns: int = 0
+    typed: tuple[tuple[int, int], ...] = ()
     notes: tuple[str, ...] = ()
 
 

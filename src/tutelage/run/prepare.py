@@ -24,7 +24,6 @@ from tutelage.tokens.encode import Encoded
 from tutelage.tokens.store import StoreWriter, TokenStore, code_version, store_key
 
 LEDGER, USED = "ledger.jsonl", "used.npy"
-IDENTICAL = "held-out rows that are identical to a trained row"
 IDENTICAL = "held-out rows that are identical to a trained row"  # key of `Prepared.notes`
 _PACKAGE = Path(__file__).parent.parent
 
