@@ -66,7 +66,7 @@ def test_what_would_merge_across_the_boundary_is_trained_as_inference_sees_it(ma
     assert merged == 2, "prompt and answer of every first turn would have merged"
     assert len(examples_of(prepared, 0)) == 1
     assert len(examples_of(prepared, 1)) == 2, "one example per turn, each after its own prompt"
-    assert prepared.notes == {SPLIT_BOUNDARY: 1, SPLIT_PER_TURN: 1}
+    assert prepared.notes == {SPLIT_BOUNDARY: 2, SPLIT_PER_TURN: 1}
 
 
 WORDS = st.sampled_from(

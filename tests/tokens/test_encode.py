@@ -1,5 +1,7 @@
 """Text to ids: whole trailing turns give way to the limit, texts are cut without loss, offsets hold in every script."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from tutelage.records import Dropped, Place, Rendered, Span
-from tutelage.tokens.encode import ENCODE_AT_ONCE, Encoded, encode, encode_texts, prompt_ids
+from tutelage.tokens.encode import ENCODE_AT_ONCE, SPLIT_PER_TURN, Encoded, encode, encode_texts, prompt_ids
 
 PLACE = Place("rows.jsonl", 1)
 END = "<|im_end|>"
@@ -119,3 +121,35 @@ def test_a_text_of_one_token_is_dropped(tiny_tokenizer: Tokenizer) -> None:
     (result,) = encode_texts([Rendered(3, PLACE, "a", (Span(0, 1),))], tiny_tokenizer, max_length=8)
     assert isinstance(result, Dropped)
     assert (result.row, result.reason) == (3, "nothing to train")
+
+
+def typed_row(question: str, answer: str, typed: str) -> Rendered:
+    """One turn whose answer spells `typed`, told as the template room tells it."""
+    row = rendered((f"{question}\n<|im_start|>", answer))
+    start = row.text.index(typed, row.spans[0].start)
+    return replace(row, typed=((start, start + len(typed)),))
+
+
+@pytest.mark.parametrize("answer", [f"Write {END} to stop.", f"{END}", f"a{END}\n\nb", f"猫{END}🕷"])
+def test_a_control_token_spelled_in_an_answer_is_trained_as_ordinary_text(
+    tiny_tokenizer: Tokenizer, answer: str
+) -> None:
+    row = typed_row("How?", answer, END)
+    (example,) = one(encode([row], tiny_tokenizer, max_length=100)).examples
+    stop = tiny_tokenizer.token_to_id(END)
+    assert decoded(tiny_tokenizer, example.token_ids) == row.text
+    trained = example.token_ids[example.weights > 0].tolist()
+    assert trained.count(stop) == 1
+    assert trained[-1] == stop
+    assert prompt_ids(row.text, tiny_tokenizer).count(stop) == 2, "the joint encoding would have trained it"
+
+
+def test_a_later_prompt_reads_the_spelled_control_token_as_servers_do(tiny_tokenizer: Tokenizer) -> None:
+    row = rendered(("How?\n", f"Write {END}."), ("And?\n", "No."))
+    start = row.text.index(END)
+    result = one(encode([replace(row, typed=((start, start + len(END)),))], tiny_tokenizer, max_length=100))
+    first, second = result.examples
+    assert list(second.token_ids) == prompt_ids(row.text, tiny_tokenizer)
+    assert decoded(tiny_tokenizer, second.token_ids[second.weights > 0]) == f"No.{END}"
+    assert decoded(tiny_tokenizer, first.token_ids[first.weights > 0]) == f"Write {END}.{END}"
+    assert SPLIT_PER_TURN in result.notes

@@ -27,6 +27,7 @@ def read(
     max_rows: int | None = None,
     malformed: Literal["refuse", "drop"] = "refuse",
     first_row: int = 0,
+    first_source: int = 0,
 ) -> Iterator[Row | Dropped]:
     """The rows of all sources, in order. Paths are looked up now, contents are read as the iterator goes.
 
@@ -38,13 +39,14 @@ def read(
         max_rows: stop after so many rows in all.
         malformed: what happens to a line or element that does not parse or is no object: an error, or Dropped.
         first_row: index of the first row, where these sources follow others in the same ledger.
+        first_source: number of the first source, likewise.
 
     Raises:
         DataError: nothing to read, a file that is missing, empty, unreadable, truncated or wrongly encoded, no rows at
             all, or (unless dropped) a malformed line.
     """
     check_named(sources)
-    origins = [(number, source, find_files(source)) for number, source in enumerate(sources)]
+    origins = [(number, source, find_files(source)) for number, source in enumerate(sources, first_source)]
     return _rows(origins, max_rows=max_rows, drop=malformed == "drop", first_row=first_row)
 
 

@@ -16,6 +16,7 @@ ROLES: Mapping[str, str] = {
 }
 """Role as written (in small letters) -> role; `call` is an assistant's turn whose text is a tool call in JSON."""
 
+_PLAIN_TURN = {"role", "content", "from", "value"}  # most turns have nothing else
 _REASONING = ("reasoning_content", "reasoning", "thinking")
 _REASONING_PARTS = ("reasoning", "thinking")
 
@@ -58,6 +59,10 @@ def _message(turn: Any, place: str) -> Message:
     if not isinstance(turn, Mapping):
         raise Unusable("wrong type", f"{place} is {shown(turn)}, not an object")
     role = _role(turn, place)
+    if role != "call" and turn.keys() <= _PLAIN_TURN:
+        text = turn.get("content", turn.get("value"))
+        if isinstance(text, str):
+            return Message(role, text)
     content, reasoning, calls = _content(turn, place)
     if role == "call":
         content, calls = "", (*calls, *tool_calls(content, place))

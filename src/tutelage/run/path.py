@@ -1,7 +1,8 @@
 """The data path, row by row: source -> conversation -> text with trained spans -> examples. Every verb walks it."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import chain, islice
 
 from tutelage import data
@@ -41,37 +42,67 @@ def _understood(
         left = None if section.max_rows is None else section.max_rows - (number - first_row)
         if left is not None and left <= 0:
             return
-        rows = data.read([source], max_rows=left, malformed=section.malformed, first_row=number)
+        rows = data.read([source], max_rows=left, malformed=section.malformed, first_row=number, first_source=place)
         first = list(islice(rows, FIRST_ROWS))
         samples = [row for row in first if isinstance(row, Row)]
         form = data.recognise(samples, source.columns, name=source.format, group_by=section.group_by)
         formats.append(f"{source.path}: {form.sentence}")
         for row in chain(first, rows):
             number += 1
-            yield row if isinstance(row, Dropped) else form.convert(replace(row, source=place))
+            yield row if isinstance(row, Dropped) else form.convert(row)
 
 
 def examples(rows: Sequence[Understood], speech: Speech) -> list[Encoded | Dropped]:
     """What becomes of some rows: one result per row, in their order."""
-    results: dict[int, Encoded | Dropped] = {}
-    texts: list[Rendered] = []
-    turns: list[Rendered] = []
-    for row in rows:
-        if isinstance(row, Dropped):
-            results[row.row] = row
-            continue
-        rendered = render_conversation(row, speech.template, policy=speech.policy)
-        if isinstance(rendered, Dropped):
-            results[row.row] = rendered
-        else:
-            (turns if row.text is None else texts).extend(rendered)
-    backend = speech.tokenizer.backend
-    results.update((one.row, one) for one in encode(turns, backend, max_length=speech.max_length))
-    results.update((one.row, one) for one in encode_texts(texts, backend, max_length=speech.max_length))
-    return [results[row.row] for row in rows]
+    return _encoded(_render(rows, speech), speech)
 
 
 def chunks(rows: Iterator[Understood]) -> Iterator[list[Understood]]:
     """Rows in lists of a size that is encoded together."""
     while chunk := list(islice(rows, AT_ONCE)):
         yield chunk
+
+
+def results(rows: Iterator[Understood], speech: Speech) -> Iterator[tuple[list[Understood], list[Encoded | Dropped]]]:
+    """Rows in chunks, with what becomes of each row. The tokenizer works on a chunk in a thread of its own while the
+    next one is read and rendered."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        before: tuple[list[Understood], Future[list[Encoded | Dropped]]] | None = None
+        for chunk in chunks(rows):
+            upcoming = chunk, pool.submit(_encoded, _render(chunk, speech), speech)
+            if before is not None:
+                yield before[0], before[1].result()
+            before = upcoming
+        if before is not None:
+            yield before[0], before[1].result()
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """Rows on their way: those that are dropped already, plain texts, and conversations. `order` names all of them."""
+
+    order: list[int]
+    dropped: dict[int, Dropped]
+    texts: list[Rendered]
+    turns: list[Rendered]
+
+
+def _render(rows: Sequence[Understood], speech: Speech) -> _Chunk:
+    chunk = _Chunk([row.row for row in rows], {}, [], [])
+    for row in rows:
+        rendered = row if isinstance(row, Dropped) else render_conversation(row, speech.template, policy=speech.policy)
+        if isinstance(rendered, Dropped):
+            chunk.dropped[row.row] = rendered
+        elif isinstance(row, Conversation) and row.text is not None:
+            chunk.texts.extend(rendered)
+        else:
+            chunk.turns.extend(rendered)
+    return chunk
+
+
+def _encoded(chunk: _Chunk, speech: Speech) -> list[Encoded | Dropped]:
+    backend = speech.tokenizer.backend
+    found: dict[int, Encoded | Dropped] = dict(chunk.dropped)
+    found.update((one.row, one) for one in encode(chunk.turns, backend, max_length=speech.max_length))
+    found.update((one.row, one) for one in encode_texts(chunk.texts, backend, max_length=speech.max_length))
+    return [found[row] for row in chunk.order]

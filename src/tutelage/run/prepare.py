@@ -1,9 +1,11 @@
 """Rows to tokens: the whole data path of a recipe, chained, counted and stored."""
 
+import gc
 import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from tutelage.errors import DataError
 from tutelage.recipe import Recipe
 from tutelage.records import Conversation, Dropped, Entry, Question
 from tutelage.run.assemble import Speech
-from tutelage.run.path import Understood, chunks, conversations, examples
+from tutelage.run.path import Understood, conversations, results
 from tutelage.run.rows import RowReader, RowWriter, choose, question_of
 from tutelage.terminal import Terminal, Update
 from tutelage.tokens.encode import Encoded
@@ -87,6 +89,7 @@ def _build(recipe: Recipe, speech: Speech, folder: Path, terminal: Terminal) -> 
     tally = _Tally(data.Ledger(), Counter(), [])
     formats: list[str] = []
     with (
+        _settled_memory(),
         StoreWriter(folder) as writer,
         RowWriter(writer.work) as kept,
         terminal.progress("preparing rows", recipe.data.max_rows) as update,
@@ -104,6 +107,17 @@ def _build(recipe: Recipe, speech: Speech, folder: Path, terminal: Terminal) -> 
         return writer.finish({"rows": read, "eval_from": eval_from, "formats": formats, "notes": dict(tally.notes)})
 
 
+@contextmanager
+def _settled_memory() -> Iterator[None]:
+    """Leaves what is in memory already out of garbage collection: torch and transformers alone are a million objects,
+    which every collection would visit, and rows make many objects."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
 def _follow(
     rows: Iterator[Understood],
     speech: Speech,
@@ -114,20 +128,18 @@ def _follow(
     """Rows through template and tokenizer into the store and the ledger; how many there were."""
     writer, kept = files
     read = 0
-    for chunk in chunks(rows):
-        by_row = {row.row: row for row in chunk if isinstance(row, Conversation)}
-        for result in examples(chunk, speech):
+    for chunk, made in results(rows, speech):
+        for conversation, result in zip(chunk, made, strict=True):
             tally.ledger.add(_entry(result))
-            if isinstance(result, Dropped):
+            if isinstance(result, Dropped) or isinstance(conversation, Dropped):
                 continue
-            conversation = by_row[result.row]
             for example in result.examples:
                 writer.add(example)
             kept.add(conversation)
             tally.notes.update(result.notes)
-            identity = data.identity(conversation)
-            group = identity if conversation.group is None else conversation.group
-            tally.rows.append((result.row, conversation.source, _number(group), _number(identity)))
+            identity = _number(data.identity(conversation))
+            group = identity if conversation.group is None else _number(conversation.group)
+            tally.rows.append((result.row, conversation.source, group, identity))
         read += len(chunk)
         update(read, "")
     return read

@@ -1,8 +1,8 @@
 """Text to token ids, so that training sees the ids that inference will see.
 
-For each trained turn the ids before it must be the ids of its generation prompt, encoded on its own, because that is
-what a server feeds the model. Where the joint encoding of prompt and answer differs from that (a merge across the
-boundary), the prompt's own ids are kept and the answer is encoded as a continuation.
+For each trained turn the ids before it are the ids of its generation prompt, encoded on its own, because that is what a
+server feeds the model. Where the joint encoding of prompt and answer differs from that (a merge across the boundary),
+the prompt's own ids are kept and the answer is encoded as a continuation.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,10 +12,13 @@ from itertools import groupby
 import numpy as np
 from tokenizers import Encoding, Tokenizer
 
-from tutelage.records import Dropped, Example, Place, Rendered, Span
+from tutelage.records import Dropped, Example, Place, Rendered
+from tutelage.tokens.continuation import continuation
+from tutelage.tokens.seams import Seams, seams
 
 SPLIT_PER_TURN = "tokens: history encodes otherwise than the generation prompt; one example per turn"
 SPLIT_BOUNDARY = "tokens: prompt and answer would merge; the prompt's own ids are trained on"
+INEXACT = "tokens cannot be made exact"
 ENCODE_AT_ONCE = 1024
 
 
@@ -44,22 +47,20 @@ def encode(items: Iterable[Rendered], tokenizer: Tokenizer, *, max_length: int) 
     Args:
         max_length: longest example in tokens. Whole trailing turns beyond it are left out; an answer is never cut.
     """
-    for _, group in groupby(_in_chunks(items, tokenizer), key=lambda piece: piece[0].row):
-        yield _row(list(group), tokenizer, max_length)
+    where = seams(tokenizer)
+    for chunk in _chunks(items):
+        parts = _Parts(tokenizer, (part for item in chunk for part in _parts_of(item, where)))
+        for _, group in groupby(chunk, key=lambda item: item.row):
+            yield _row(list(group), parts, max_length=max_length)
 
 
 def encode_texts(items: Iterable[Rendered], tokenizer: Tokenizer, *, max_length: int) -> Iterator[Encoded | Dropped]:
     """Encode plain text that is trained whole. A text longer than the limit becomes several examples that overlap by a
     token: each token but the first is trained once, nothing is lost."""
-    for item, joint, _ in _in_chunks(items, tokenizer):
-        ids, weights = _whole(item, joint)
-        cuts = range(0, max(len(ids) - 1, 1), max(max_length - 1, 1))
-        examples = tuple(Example(item.row, ids[at : at + max_length], weights[at : at + max_length]) for at in cuts)
-        trained = tuple(example for example in examples if example.weights[1:].any())
-        if trained:
-            yield Encoded(item.row, item.place, trained, notes=item.notes)
-        else:
-            yield Dropped(item.row, item.place, "nothing to train", "the text is shorter than two tokens")
+    for chunk in _chunks(items):
+        encodings = tokenizer.encode_batch([item.text for item in chunk], add_special_tokens=False)
+        for item, encoding in zip(chunk, encodings, strict=True):
+            yield _text(item, encoding, max_length)
 
 
 def prompt_ids(text: str, tokenizer: Tokenizer) -> list[int]:
@@ -68,107 +69,139 @@ def prompt_ids(text: str, tokenizer: Tokenizer) -> list[int]:
     return list(tokenizer.encode(text, add_special_tokens=False).ids)
 
 
-_Piece = tuple[Rendered, Encoding, tuple[Encoding, ...]]
-
-
-def _in_chunks(items: Iterable[Rendered], tokenizer: Tokenizer) -> Iterator[_Piece]:
-    """Each rendering with the encoding of its text and of the prompt of each of its spans."""
+def _chunks(items: Iterable[Rendered]) -> Iterator[list[Rendered]]:
+    """Items that are encoded together: about `ENCODE_AT_ONCE`, and always whole rows."""
     chunk: list[Rendered] = []
-    for item in items:
-        chunk.append(item)
-        if len(chunk) == ENCODE_AT_ONCE:
-            yield from _encode_chunk(chunk, tokenizer)
+    for _, group in groupby(items, key=lambda item: item.row):
+        chunk += group
+        if len(chunk) >= ENCODE_AT_ONCE:
+            yield chunk
             chunk = []
-    yield from _encode_chunk(chunk, tokenizer)
+    if chunk:
+        yield chunk
 
 
-def _encode_chunk(chunk: Sequence[Rendered], tokenizer: Tokenizer) -> Iterator[_Piece]:
-    texts = [item.text for item in chunk]
-    prompts = [item.text[: span.start] for item in chunk for span in item.spans]
-    joint = tokenizer.encode_batch(texts, add_special_tokens=False)
-    encoded = iter(tokenizer.encode_batch(prompts, add_special_tokens=False))
-    for item, encoding in zip(chunk, joint, strict=True):
-        yield item, encoding, tuple(next(encoded) for _ in item.spans)
+class _Parts:
+    """Ids of the parts of texts, encoded together; a part that was not foreseen is encoded when it is asked for."""
+
+    def __init__(self, tokenizer: Tokenizer, foreseen: Iterable[str]) -> None:
+        self.tokenizer = tokenizer
+        self.where = seams(tokenizer)
+        parts = list(dict.fromkeys(foreseen))
+        encodings = tokenizer.encode_batch_fast(parts, add_special_tokens=False)
+        self._ids = dict(zip(parts, (encoding.ids for encoding in encodings), strict=True))
+
+    def ids(self, part: str) -> list[int]:
+        """The ids of a part on its own."""
+        found = self._ids.get(part)
+        return prompt_ids(part, self.tokenizer) if found is None else found
+
+    def added(self, text: str, start: int, end: int) -> list[int] | None:
+        """The ids by which `text[:end]` is longer than `text[:start]`; None where ids would merge across `start`."""
+        cut = self.where.before(text, start)
+        head, both = self.ids(text[cut:start]), self.ids(text[cut:end])
+        return both[len(head) :] if both[: len(head)] == head else None
 
 
-def _row(pieces: Sequence[_Piece], tokenizer: Tokenizer, max_length: int) -> Encoded | Dropped:
+def _parts_of(item: Rendered, where: Seams) -> Iterator[str]:
+    """The parts that `_examples` will ask for, unless something merges."""
+    text, last = item.text, 0
+    for span in item.spans:
+        if last:
+            cut = where.before(text, last)
+            yield text[cut:last]
+            yield text[cut : span.start]
+        else:
+            yield text[: span.start]
+        cut = where.before(text, span.start)
+        yield text[cut : span.start]
+        yield text[cut : span.end]
+        last = span.end
+
+
+class _Growing:
+    """An example in the making: ids, and from where to where a trained turn reaches."""
+
+    def __init__(self, prompt: list[int]) -> None:
+        self.ids = list(prompt)
+        self.turns: list[tuple[int, int, float]] = []
+
+    def train(self, ids: list[int], weight: float) -> None:
+        """Append a trained turn."""
+        self.turns.append((len(self.ids), len(self.ids) + len(ids), weight))
+        self.ids += ids
+
+    def through(self, length: int, row: int) -> Example:
+        """The first `length` ids as an example."""
+        weights = np.zeros(length, dtype=np.float32)
+        for start, end, weight in self.turns:
+            weights[start:end] = weight
+        return Example(row, np.array(self.ids[:length], dtype=np.int32), weights)
+
+
+def _row(items: Sequence[Rendered], parts: _Parts, *, max_length: int) -> Encoded | Dropped:
+    first = items[0]
     examples: list[Example] = []
-    notes = [note for item, _, _ in pieces for note in item.notes]
+    notes: list[str] = []
     turns_lost = tokens_lost = longest = 0
-    first = pieces[0][0]
-    for item, joint, prompts in pieces:
-        made, told = _examples(item, joint, prompts, tokenizer)
+    for item in items:
+        notes += item.notes
+        made = _examples(item, parts, notes)
         if made is None:
-            return Dropped(first.row, first.place, "tokens cannot be made exact", told)
-        notes += [told] if told else []
-        for ids, weights, ends in made:
-            fitting = [end for end in ends if end <= max_length]
-            turns_lost += len(ends) - len(fitting)
-            tokens_lost += len(ids) - (fitting[-1] if fitting else 0)
-            longest = max(longest, len(ids))
+            return Dropped(first.row, first.place, INEXACT, "an answer does not survive encoding on its own")
+        for one in made:
+            fitting = [end for _, end, _ in one.turns if end <= max_length]
+            length = fitting[-1] if fitting else 0
+            turns_lost += len(one.turns) - len(fitting)
+            tokens_lost += len(one.ids) - length
+            longest = max(longest, len(one.ids))
             if fitting:
-                examples.append(Example(item.row, ids[: fitting[-1]], weights[: fitting[-1]]))
+                examples.append(one.through(length, item.row))
     if not examples:
-        detail = f"{longest} tokens, tokens.max_length is {max_length}"
-        return Dropped(first.row, first.place, "too long", detail)
+        return Dropped(first.row, first.place, "too long", f"{longest} tokens, tokens.max_length is {max_length}")
     return Encoded(first.row, first.place, tuple(examples), turns_lost, tokens_lost, tuple(dict.fromkeys(notes)))
 
 
-_Made = list[tuple[np.ndarray, np.ndarray, list[int]]]
+def _examples(item: Rendered, parts: _Parts, notes: list[str]) -> list[_Growing] | None:
+    """The examples that a rendering becomes: one, unless its turns cannot share their ids. None where it cannot be made
+    exact.
 
-
-def _examples(
-    item: Rendered, joint: Encoding, prompts: Sequence[Encoding], tokenizer: Tokenizer
-) -> tuple[_Made | None, str]:
-    """(ids, weights, ends of trained turns) of each example that a rendering becomes, and what is told about it."""
-    ids = np.asarray(joint.ids, dtype=np.int32)
-    starts = np.fromiter((start for start, _ in joint.offsets), dtype=np.int64, count=len(ids))
-    exact = all(_is_prefix(prompt.ids, joint.ids) for prompt in prompts)
-    if exact:
-        weights = np.zeros(len(ids), dtype=np.float32)
-        ends = []
-        for span, prompt in zip(item.spans, prompts, strict=True):
-            end = int(np.searchsorted(starts, span.end)) if span.end < len(item.text) else len(ids)
-            weights[len(prompt.ids) : end] = span.weight
-            ends.append(end)
-        return [(ids[: ends[-1]], weights[: ends[-1]], ends)], ""
-    made: _Made = []
-    for span, prompt in zip(item.spans, prompts, strict=True):
-        continuation = _continuation(item.text, span, prompt.ids, tokenizer)
-        if continuation is None:
-            return None, f"the answer {item.text[span.start : span.end][:60]!r} does not survive encoding on its own"
-        whole = np.asarray([*prompt.ids, *continuation], dtype=np.int32)
-        weights = np.zeros(len(whole), dtype=np.float32)
-        weights[len(prompt.ids) :] = span.weight
-        made.append((whole, weights, [len(whole)]))
-    return made, SPLIT_PER_TURN if len(item.spans) > 1 else SPLIT_BOUNDARY
-
-
-def _is_prefix(prompt: Sequence[int], ids: Sequence[int]) -> bool:
-    return list(prompt) == list(ids[: len(prompt)])
-
-
-def _continuation(text: str, span: Span, prompt: Sequence[int], tokenizer: Tokenizer) -> list[int] | None:
-    """Ids of the trained text as a continuation of `prompt`; None where no encoding gives the text back.
-
-    Encoders that put a space before a text would put one before the answer too; an anchor in front, cut off again,
-    avoids it.
+    Args:
+        notes: gets what is told about the ids.
     """
-    answer = text[span.start : span.end]
-    wanted = tokenizer.decode(list(tokenizer.encode(text[: span.end], add_special_tokens=False).ids), False)
-    for anchor in ("\n", "", "."):
-        head = tokenizer.encode(anchor, add_special_tokens=False).ids
-        both = tokenizer.encode(anchor + answer, add_special_tokens=False).ids
-        tail = list(both[len(head) :])
-        if _is_prefix(head, both) and tail and tokenizer.decode([*prompt, *tail], False) == wanted:
-            return tail
-    return None
+    made: list[_Growing] = []
+    whole = False  # whether the ids of the last example are those of the text so far
+    at = 0
+    for span in item.spans:
+        between = parts.added(item.text, at, span.start) if whole else None
+        if between is None:
+            made.append(_Growing(parts.ids(item.text[: span.start])))
+        else:
+            made[-1].ids += between
+        is_typed = any(span.start <= start < span.end for start, _ in item.typed)
+        answer = None if is_typed else parts.added(item.text, span.start, span.end)
+        whole = answer is not None
+        if answer is None:
+            answer = continuation(item, span, prompt=made[-1].ids, tokenizer=parts.tokenizer)
+            if answer is None:
+                return None
+            notes += [] if is_typed else [SPLIT_BOUNDARY]
+        made[-1].train(answer, span.weight)
+        at = span.end
+    notes += [SPLIT_PER_TURN] if len(made) > 1 else []
+    return made
 
 
-def _whole(item: Rendered, joint: Encoding) -> tuple[np.ndarray, np.ndarray]:
-    ids = np.asarray(joint.ids, dtype=np.int32)
+def _text(item: Rendered, encoding: Encoding, max_length: int) -> Encoded | Dropped:
+    """A plain text in pieces of at most `max_length`."""
+    ids = np.asarray(encoding.ids, dtype=np.int32)
+    starts = np.fromiter((start for start, _ in encoding.offsets), dtype=np.int64, count=len(ids))
     weights = np.zeros(len(ids), dtype=np.float32)
-    starts = np.fromiter((start for start, _ in joint.offsets), dtype=np.int64, count=len(ids))
     for span in item.spans:
         weights[(starts >= span.start) & (starts < span.end)] = span.weight
-    return ids, weights
+    cuts = range(0, max(len(ids) - 1, 1), max(max_length - 1, 1))
+    examples = (Example(item.row, ids[at : at + max_length], weights[at : at + max_length]) for at in cuts)
+    trained = tuple(example for example in examples if example.weights[1:].any())
+    if trained:
+        return Encoded(item.row, item.place, trained, notes=item.notes)
+    return Dropped(item.row, item.place, "nothing to train", "the text is shorter than two tokens")

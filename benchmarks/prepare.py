@@ -1,0 +1,145 @@
+"""Preparing a data set (read, render, mask, tokenise, pack) beside a peer, in alternation on the same machine.
+
+    python -m benchmarks.prepare --peer trl
+    python -m benchmarks.prepare --peer trl --peer-python ../peers/bin/python --rounds 5
+
+Alpaca's 52,002 rows with the SmolLM2 tokenizer and a ChatML template, from `$TUTELAGE_SHARED` (../shared/assets where
+it is unset); the peer's script stands in `peers/` beside it and runs under a Python that has it (extra `peers`).
+Every measurement is a process of its own, imports left out. The peer's clock starts after it has read the rows, ours
+before. "again" is a second process that finds the token store.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+SHARED = Path(os.environ.get("TUTELAGE_SHARED", "../shared/assets"))
+MAX_LENGTH = 1024
+# The marks are for the peer, which finds answers by them.
+TEMPLATE = """{%- for message in messages %}
+  {{- '<|im_start|>' + message['role'] + '\\n' }}
+  {%- if message['role'] == 'assistant' %}
+    {%- generation %}
+      {{- message['content'] + '<|im_end|>' }}
+    {%- endgeneration %}
+    {{- '\\n' }}
+  {%- else %}
+    {{- message['content'] + '<|im_end|>\\n' }}
+  {%- endif %}
+{%- endfor %}
+{%- if add_generation_prompt %}
+  {{- '<|im_start|>assistant\\n' }}
+{%- endif %}"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.prepare", description=str(__doc__).splitlines()[0])
+    parser.add_argument("--peer", choices=["trl"], help="whom to run beside")
+    parser.add_argument("--peer-python", default=sys.executable, help="Python in which the peer is installed")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--ours", type=Path, help=argparse.SUPPRESS)  # one measurement, in a process of its own
+    options = parser.parse_args()
+    if options.ours:
+        print(json.dumps(measure(options.ours)))
+        return
+    with tempfile.TemporaryDirectory(prefix="tutelage-bench-") as folder:
+        work = Path(folder)
+        write_inputs(work)
+        compare(work, options)
+
+
+def write_inputs(work: Path) -> None:
+    """A model folder (tokenizer, template and a configuration, no weights) and the rows as messages."""
+    model = work / "model"
+    model.mkdir()
+    shutil.copy(SHARED / "tokenizers" / "smollm2" / "tokenizer.json", model)
+    tokens = {"bos_token": "<|im_start|>", "eos_token": "<|im_end|>", "pad_token": "<|endoftext|>"}
+    write_json(
+        model / "tokenizer_config.json",
+        {"tokenizer_class": "PreTrainedTokenizerFast", "chat_template": TEMPLATE} | tokens,
+    )
+    write_json(model / "config.json", {"model_type": "llama", "vocab_size": 49152, "max_position_embeddings": 8192})
+    with (work / "rows.jsonl").open("w", encoding="utf-8") as file:
+        for row in json.loads((SHARED / "datasets" / "alpaca" / "alpaca_data.json").read_text(encoding="utf-8")):
+            asked = f"{row['instruction']}\n{row['input']}" if row["input"] else row["instruction"]
+            turns = [{"role": "user", "content": asked}, {"role": "assistant", "content": row["output"]}]
+            file.write(json.dumps({"messages": turns}, ensure_ascii=False) + "\n")
+
+
+def write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value), encoding="utf-8")
+
+
+def measure(work: Path) -> dict[str, Any]:
+    """Prepare and pack once; the token store of an earlier process is used if it is there."""
+    from tutelage import recipe as recipes
+    from tutelage.run.assemble import speech
+    from tutelage.run.prepare import prepare
+    from tutelage.terminal import Terminal
+    from tutelage.tokens.packing import pack
+
+    recipe = recipes.build(
+        {
+            "model": {"name_or_path": str(work / "model")},
+            "data": {"sources": [str(work / "rows.jsonl")]},
+            "tokens": {"max_length": MAX_LENGTH, "cache_dir": str(work / "cache")},
+        }
+    )
+    start = time.perf_counter()
+    prepared = prepare(recipe, speech(recipe), terminal=Terminal(quiet=True))
+    packs = pack(prepared.store.lengths[prepared.train], capacity=MAX_LENGTH)
+    seconds = time.perf_counter() - start
+    counts = {"rows": prepared.ledger.rows, "packs": len(packs), "tokens": int(prepared.store.lengths.sum())}
+    return {"seconds": round(seconds, 2), "reused": prepared.reused, **counts}
+
+
+def compare(work: Path, options: argparse.Namespace) -> None:
+    ours, again, theirs = [], [], []
+    print(f"{'round':>5}  {'tutelage':>9}  {'again':>6}  {'trl':>7}  {'trl, packed':>11}   seconds")
+    for number in range(1, options.rounds + 1):
+        shutil.rmtree(work / "cache", ignore_errors=True)
+        first, second = run_ours(work), run_ours(work)
+        if first["reused"] or not second["reused"]:
+            sys.exit("the token store was not built once and reused once: did the code change meanwhile?")
+        ours.append(first["seconds"])
+        again.append(second["seconds"])
+        theirs.append([run_peer(work, options, *flags) for flags in ((), ("--packing",))] if options.peer else [])
+        peers = [f"{seconds:>{width}.2f}" for seconds, width in zip(theirs[-1], (7, 11), strict=False)]
+        print(f"{number:>5}  {ours[-1]:>9.2f}  {again[-1]:>6.2f}  {'  '.join(peers)}", flush=True)
+    print(f"{first['rows']:,} rows, {first['tokens']:,} tokens, {first['packs']:,} packs of {MAX_LENGTH}")
+    for name, column in (("trl", 0), ("trl, packed", 1)) if options.peer else ():
+        ratios = [row[column] / own for row, own in zip(theirs, ours, strict=True)]
+        print(f"{name} / tutelage: median {statistics.median(ratios):.2f} of {[round(ratio, 2) for ratio in ratios]}")
+    print(f"second start from the store: {statistics.median(again):.2f} s (median)")
+
+
+def run_ours(work: Path) -> dict[str, Any]:
+    return last_json([sys.executable, "-m", "benchmarks.prepare", "--ours", str(work)])
+
+
+def run_peer(work: Path, options: argparse.Namespace, *flags: str) -> float:
+    script = SHARED.parent / "peers" / f"{options.peer}_sft.py"
+    inputs = ["--model", str(work / "model"), "--data", str(work / "rows.jsonl"), "--max-length", str(MAX_LENGTH)]
+    seconds: float = last_json([options.peer_python, str(script), *inputs, "--prepare-only", *flags])["prepare_s"]
+    return seconds
+
+
+def last_json(command: list[str]) -> dict[str, Any]:
+    """The JSON object on the last line that a command prints."""
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "HF_HUB_OFFLINE": "1"})
+    if done.returncode:
+        sys.exit(f"{' '.join(command)}\n{done.stderr[-3000:]}")
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+if __name__ == "__main__":
+    main()
