@@ -41,6 +41,7 @@ TEMPLATE = """{%- for message in messages %}
 
 
 def main() -> None:
+    """Measure what the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.prepare", description=str(__doc__).splitlines()[0])
     parser.add_argument("--peer", choices=["trl"], help="whom to run beside")
     parser.add_argument("--peer-python", default=sys.executable, help="Python in which the peer is installed")
@@ -75,6 +76,7 @@ def write_inputs(work: Path) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
+    """A value as a JSON file."""
     path.write_text(json.dumps(value), encoding="utf-8")
 
 
@@ -102,6 +104,7 @@ def measure(work: Path) -> dict[str, Any]:
 
 
 def compare(work: Path, options: argparse.Namespace) -> None:
+    """Ours, ours again, and the peer with and without packing, round by round; then the ratios."""
     ours, again, theirs = [], [], []
     print(f"{'round':>5}  {'tutelage':>9}  {'again':>6}  {'trl':>7}  {'trl, packed':>11}   seconds")
     for number in range(1, options.rounds + 1):
@@ -122,10 +125,12 @@ def compare(work: Path, options: argparse.Namespace) -> None:
 
 
 def run_ours(work: Path) -> dict[str, Any]:
+    """One measurement of ours, in a process of its own."""
     return last_json([sys.executable, "-m", "benchmarks.prepare", "--ours", str(work)])
 
 
 def run_peer(work: Path, options: argparse.Namespace, *flags: str) -> float:
+    """Seconds that the peer takes to prepare the same rows."""
     script = SHARED.parent / "peers" / f"{options.peer}_sft.py"
     inputs = ["--model", str(work / "model"), "--data", str(work / "rows.jsonl"), "--max-length", str(MAX_LENGTH)]
     seconds: float = last_json([options.peer_python, str(script), *inputs, "--prepare-only", *flags])["prepare_s"]

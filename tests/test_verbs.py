@@ -142,6 +142,40 @@ def test_preview_shows_colour_where_people_read(rows: Path) -> None:
     assert "<|endoftext|>" in done.stdout
 
 
+def test_doctor_needs_no_weights_and_tells_what_a_template_does(tmp_path: Path) -> None:
+    bundled = ROOT / "src" / "tutelage" / "bundled" / "pupil"
+    for file in bundled.glob("*.json"):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    told = result(tutelage("doctor", "--model", ".", "--template", "chatml", "--json", cwd=tmp_path))
+    verdicts = {case["case"]: case["verdict"] for case in told["cases"]}
+    assert told["healthy"]
+    assert verdicts["several turns"] == "exact, merged"
+    assert "refused" in verdicts.values()
+    [stop] = told["stops"]["answers"]
+    assert stop["text"] == "<|im_end|>"
+    assert told["stops"]["missed"] == [stop], "the folder's generation_config.json names another token"
+    shown = tutelage("doctor", "--model", ".", "--template", "chatml", cwd=tmp_path)
+    assert shown.returncode == 0
+    assert told["sentence"] in shown.stdout
+
+
+BAD_TEMPLATES = {
+    "raises": ("{{ raise_exception('only cats may speak') }}", "only cats may speak"),
+    "syntax": ("{% if x", "own.jinja:1"),
+    "undefined": ("\n{{ nothing.at.all }}", "own.jinja:2"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_TEMPLATES)
+def test_doctor_exits_with_1_where_plain_questions_are_not_exact(case: str, tmp_path: Path) -> None:
+    source, told = BAD_TEMPLATES[case]
+    (tmp_path / "own.jinja").write_text(source)
+    done = tutelage("doctor", "--template", "own.jinja", cwd=tmp_path)
+    assert done.returncode == 1
+    assert told in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_data_inspect_counts_every_row(rows: Path) -> None:
     with rows.open("a") as file:
         file.write('{"instruction": "Nothing?", "input": "", "output": ""}\n')
@@ -197,7 +231,7 @@ def test_usage_errors_exit_with_2(tmp_path: Path) -> None:
 
 
 def test_help_of_every_verb_holds_an_example(tmp_path: Path) -> None:
-    verbs = (["demo"], ["init"], ["data", "inspect"], ["preview"], ["train"], ["compare"], ["chat"])
+    verbs = (["demo"], ["init"], ["data", "inspect"], ["preview"], ["doctor"], ["train"], ["compare"], ["chat"])
     for verb in verbs:
         done = tutelage(*verb, "--help", cwd=tmp_path)
         assert done.returncode == 0

@@ -4,9 +4,10 @@ from tutelage.recipe import Recipe, build, load
 from tutelage.run.chatting import chat
 from tutelage.run.comparing import compare
 from tutelage.run.demo import demo
+from tutelage.run.doctoring import doctor
 from tutelage.run.initialising import init
 from tutelage.run.inspecting import inspect
 from tutelage.run.previewing import preview
 from tutelage.run.training import train
 
-__all__ = ["Recipe", "build", "chat", "compare", "demo", "init", "inspect", "load", "preview", "train"]
+__all__ = ["Recipe", "build", "chat", "compare", "demo", "doctor", "init", "inspect", "load", "preview", "train"]

@@ -16,6 +16,8 @@ from tutelage.run.chatting import chat as run_chat
 from tutelage.run.comparing import compare as run_compare
 from tutelage.run.comparing import show_comparison
 from tutelage.run.demo import demo as run_demo
+from tutelage.run.diagnosis import show_diagnosis
+from tutelage.run.doctoring import doctor as run_doctor
 from tutelage.run.initialising import init as run_init
 from tutelage.run.inspecting import inspect as run_inspect
 from tutelage.run.inspecting import show_inspection
@@ -101,6 +103,17 @@ def preview(
     if not json:
         show_preview(shown, terminal, ids=ids)
     _finish(shown.summary(), json)
+
+
+@app.command()
+def doctor(model: Model = "pupil", template: Template = None, set_: Set = None, json: Json = False) -> None:
+    """Is the chat template exact with this tokenizer? [bold]tutelage doctor --model DIR --template FILE[/bold]."""
+    terminal = Terminal(json=json)
+    found = run_doctor(_recipe([], model, template, set_))
+    show_diagnosis(found, terminal)
+    _finish(found.summary(), json)
+    if not found.healthy:
+        raise typer.Exit(1)
 
 
 @app.command()

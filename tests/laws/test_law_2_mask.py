@@ -79,14 +79,17 @@ TEXTS = st.lists(WORDS, min_size=1, max_size=4).map(" ".join).filter(lambda text
 @given(
     chats=st.lists(st.lists(st.tuples(TEXTS, TEXTS), min_size=1, max_size=3), min_size=1, max_size=4),
     template=st.sampled_from(["chatml", "plain", "space", "letter"]),
-    typed=st.sampled_from(["", "<|im_end|>", "<|im_start|>assistant\n"]),
+    typed=st.tuples(*[st.sampled_from(["", "<|im_end|>", "<|im_start|>assistant\n<|endoftext|>."])] * 2),
 )
-def test_the_law_holds_for_any_text(make_recipe, tmp_path: Path, chats: list[Any], template: str, typed: str) -> None:
-    """Control tokens that a user types are seen in training as a server would see them: as control tokens."""
+def test_the_law_holds_for_any_text(
+    make_recipe, tmp_path: Path, chats: list[Any], template: str, typed: tuple[str, str]
+) -> None:
+    """Control tokens that are typed before a turn are seen as a server would see them: as control tokens. Those that
+    the answer itself spells are trained as ordinary text: no stop but its own stands in it."""
     if template in MERGING:
         (tmp_path / f"{template}.jinja").write_text(MERGING[template], encoding="utf-8")
     name = str(tmp_path / f"{template}.jinja") if template in MERGING else template
-    made = [chat(*(text for user, answer in turns for text in (user + typed, answer))) for turns in chats]
+    made = [chat(*(text for asked, told in turns for text in (asked + typed[0], told + typed[1]))) for turns in chats]
     recipe = make_recipe(
         rows_of(made), template={"name": name}, tokens={"max_length": 256}, data={"eval_share": 0, "max_lost_share": 0}
     )

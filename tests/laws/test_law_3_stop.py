@@ -54,6 +54,29 @@ def test_eos_is_added_where_nothing_ends_the_turn(make_recipe, tmp_path: Path) -
     assert stops(make_recipe, str(tmp_path / "bare.jinja")) == {"<|endoftext|>"}
 
 
+@pytest.mark.parametrize("train_on", ["assistant", "all"])
+def test_a_stop_that_a_row_spells_is_not_learned(make_recipe, train_on: str) -> None:
+    messages = chat("What ends a turn?", "It is <|im_end|> or <|endoftext|>.", "Say <|im_end|>.", "<|im_end|>")
+    recipe = make_recipe(
+        [{"messages": messages}],
+        template={"name": "chatml", "train_on": train_on},
+        tokens={"max_length": 256},
+        data={"eval_share": 0},
+    )
+    prepared, spoken = prepared_from(recipe)
+    decode = spoken.tokenizer.backend.decode
+    trained = [
+        example.token_ids[start:end].tolist()
+        for example in examples_of(prepared, 0)
+        for start, end in trained_runs(example)
+    ]
+    stops = [sum(number in spoken.stop_ids for number in ids) for ids in trained]
+    assert stops == ([1, 1] if train_on == "assistant" else [4]), "those that the template writes"
+    spelled = sum(decode(ids, skip_special_tokens=False).count("<|im_end|>") for ids in trained)
+    assert spelled == sum(stops) + (2 if train_on == "assistant" else 3)
+    assert any("typed" in note for note in prepared.notes)
+
+
 def test_the_end_is_trained_even_where_it_is_the_pad_token_too(make_recipe, tmp_path: Path) -> None:
     folder = tokenizer_folder(tmp_path / "same", eos_token="<|endoftext|>", pad_token="<|endoftext|>")
     model = {"name_or_path": str(folder)}

@@ -33,12 +33,13 @@ def make_report() -> Make:
         "all", c.Share(1, 4, 0.25, 0.05, 0.7), c.Share(2, 4, 0.5, 0.15, 0.85), 2, 1, 1.0, "not distinguishable"
     )
     tokens = (
-        c.Token(5, 0, "<|user|>", 0.0, True),
-        c.Token(9, 1, "one\ttwo\n", 0.0, False),
-        c.Token(77, 2, "", 1.0, False),
-        c.Token(78, 3, "龘", 1.0, False),
-        c.Token(6, 4, "<|end|>", 0.5, True),
+        c.Token(5, 0, "<|user|>", 0.0, True, "template"),
+        c.Token(9, 1, "one\ttwo\n", 0.0, False, "user"),
+        c.Token(77, 2, "", 1.0, False, "assistant"),
+        c.Token(78, 3, "龘", 1.0, False, "assistant"),
+        c.Token(6, 4, "<|end|>", 0.5, True, "assistant"),
     )
+    roles = (c.RoleCount("user", 0, 200), c.RoleCount("assistant", 31, 0), c.RoleCount("template", 0, 19))
     report = c.Report(
         model="/models/first/second",
         data=("train.jsonl",),
@@ -51,7 +52,8 @@ def make_report() -> Make:
             max_new_tokens=64,
             items=(item(3, False, True), item(4, False, True), item(8, True, False), item(9, True, True)),
         ),
-        samples=(c.Sample(12, "train.jsonl:13", tokens, 5, 3),),
+        first_batch=c.FirstBatch((c.SampleSequence(1, (12, 40), 250),), 250, 6, 256, roles),
+        samples=(c.Sample(12, "train.jsonl:13", 1, 0, tokens, 5, 3, roles[1:]),),
         ledger=c.Ledger(
             rows=100,
             used=90,

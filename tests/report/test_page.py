@@ -65,7 +65,8 @@ def attacked(report: c.Report) -> c.Report:
         data=(ATTACK,),
         template=ATTACK,
         evidence=replace(report.evidence, items=(bad,)),
-        samples=(replace(sample, place=ATTACK, tokens=(c.Token(1, 0, ATTACK, 0.0, False),)),),
+        first_batch=replace(report.first_batch, roles=(c.RoleCount(ATTACK, 1, 1),)),
+        samples=(replace(sample, place=ATTACK, tokens=(c.Token(1, 0, ATTACK, 0.0, False, ATTACK),)),),
         ledger=replace(
             report.ledger,
             reasons=(c.Reason("dropped", ATTACK, 1, ATTACK, ATTACK),),
@@ -139,9 +140,45 @@ def test_tokens_keep_their_text(make_report: Any) -> None:
     text = page.html(make_report())
     block = re.search(r'<div class="tokens"[^>]*>(.*?)</div>', text, re.DOTALL)
     assert block is not None
-    assert "".join(Elements(block[1]).text) == "<|user|>one⇥\ttwo↵\n龘<|end|>"
+    assert "".join(Elements(block[1]).text) == "<|user|>one⇥\ttwo↵\n龘x0.5<|end|>"
     assert 'class="t on part"' in block[1]
-    assert 'title="id 6 · position 4 · weight 0.5"' in block[1]
+    assert 'title="assistant · id 6 · position 4 · weight 0.5"' in block[1]
+
+
+def test_a_weight_is_told_where_it_begins(make_report: Any) -> None:
+    report = make_report()
+    first = report.samples[0].tokens[3]
+    for weights, told in (((1, 1, 0), []), ((0.5, 0.5, 1), ["0.5", "1"]), ((2, 0, 2), ["2", "2"])):
+        tokens = tuple(replace(first, weight=weight) for weight in weights)
+        text = page.html(replace(report, samples=(replace(report.samples[0], tokens=tokens),)))
+        block = re.search(r'<div class="tokens"[^>]*>(.*?)</div>', text, re.DOTALL)
+        assert block is not None
+        assert re.findall(r'class="weight">x([\d.]+)<', block[1]) == told
+
+
+def test_sequences_are_told_before_their_rows(make_report: Any) -> None:
+    report = make_report()
+    one = report.samples[0]
+    batch = replace(
+        report.first_batch,
+        sequences=(c.SampleSequence(1, (12, 40), 250), c.SampleSequence(2, tuple(range(70, 90)), 256)),
+    )
+    samples = (one, replace(one, row=40, offset=5), replace(one, row=70, sequence=2))
+    text = " ".join("".join(Elements(page.html(replace(report, first_batch=batch, samples=samples))).text).split())
+    first, second = text.index("Sequence 1 rows 12, 40 · 250 of 256 tokens"), text.index("Sequence 2 rows 70, 71")
+    places = [text.index(f"row {row} ·") for row in (12, 40, 70)]
+    assert first < places[0] < places[1] < second < places[2]
+    assert "row 40 · train.jsonl:13 · from token 5 of the sequence" in text
+    assert "(20 in all) · 256 of 256 tokens · positions restart at each row" in text
+    assert "250 tokens and 6 of padding" in text
+
+
+def test_tokens_are_counted_by_role(make_report: Any) -> None:
+    text = page.html(make_report())
+    table = re.search(r'<table class="roles">(.*?)</table>', text, re.DOTALL)
+    assert table is not None
+    words = " ".join(" ".join(Elements(table[1]).text).split())
+    assert words == "Tokens of trained only seen user 0 200 assistant 31 0 template 0 19 all 31 219"
 
 
 def test_middle_of_a_long_row_is_named(make_report: Any) -> None:

@@ -1,82 +1,101 @@
 """What the report shows is what the trainer got and what was logged."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
-from transformers import PreTrainedTokenizerFast
 
+from tests.conftest import MakeRecipe
 from tutelage import recipe as recipes
-from tutelage.model.loading import TokenizerFacts
-from tutelage.records import Conversation, Example, Message, Place
 from tutelage.report.content import Sample
 from tutelage.run import reporting
-from tutelage.run.rows import RowReader, RowWriter
-from tutelage.tokens.batches import packed_batch, padded_batch
+from tutelage.run.assemble import speech
+from tutelage.run.engine import plan_batches
+from tutelage.run.prepare import prepare
+from tutelage.run.readback import BatchReader, ReadBatch
+from tutelage.run.rows import RowReader
+from tutelage.terminal import Terminal
+from tutelage.tokens.batches import ROUND
 
-TEXTS = ["one two<|end|>", "汉字<|end|>", "a somewhat longer row<|end|>"]
+TEXTS = ["one two", "汉字", "a somewhat longer answer"]
 
 
-@pytest.fixture(scope="module")
-def tokenizer() -> TokenizerFacts:
-    alphabet = {letter: number for number, letter in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
-    backend = Tokenizer(models.BPE(alphabet, []))
-    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    backend.decoder = decoders.ByteLevel()
-    backend.add_special_tokens([AddedToken("<|end|>", special=True)])
-    wrapped = PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<|end|>")
-    return TokenizerFacts(wrapped, backend, {}, frozenset({"<|end|>"}), None, pad_id=0)
+def row(text: str, weight: float = 1.0) -> dict[str, Any]:
+    turns = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": text, "weight": weight}]
+    return {"messages": turns}
 
 
 @pytest.fixture
-def rows(tmp_path: Path) -> RowReader:
-    writer = RowWriter(tmp_path)
-    for row in range(20):
-        writer.add(Conversation(row, Place("data.jsonl", row + 1), (Message("user", "hi"),)))
-    writer.close()
-    return RowReader(tmp_path)
+def read(make_recipe: MakeRecipe) -> Callable[..., ReadBatch]:
+    """The first batch of some rows, as a report reads it."""
+
+    def first(rows: Sequence[dict[str, Any]], *, packing: bool = True) -> ReadBatch:
+        recipe = make_recipe(
+            rows,
+            data={"eval_share": 0.0},
+            tokens={"packing": packing, "max_length": 256},
+            train={"per_device_train_batch_size": len(rows)},
+        )
+        spoken = speech(recipe)
+        prepared = prepare(recipe, spoken, terminal=Terminal(quiet=True))
+        store = prepared.store
+        plan = plan_batches(prepared.train, store, spoken=spoken, recipe=recipe, packed=packing)
+        return BatchReader(plan, spoken, conversation=RowReader(store.folder).__getitem__).first()
+
+    return first
 
 
-def example(row: int, text: str, tokenizer: TokenizerFacts) -> Example:
-    """Its second half is trained, the last token at half weight."""
-    ids = np.asarray(tokenizer.backend.encode(text).ids, dtype=np.int32)
-    weights = (np.arange(len(ids)) >= len(ids) // 2).astype(np.float32)
-    weights[-1] = 0.5
-    return Example(row, ids, weights)
+Read = Callable[..., ReadBatch]
 
 
-def test_samples_are_the_rows_of_the_batch(tokenizer: TokenizerFacts, rows: RowReader) -> None:
-    examples = [example(row, text, tokenizer) for row, text in enumerate(TEXTS)]
-    packed, padded = packed_batch(examples), padded_batch(examples, pad_id=0)
-    shown = list(reporting.samples(packed, tokenizer, rows=rows))
-    assert shown == list(reporting.samples(padded, tokenizer, rows=rows))
-    assert len(shown) == 3
-    for sample, text, given in zip(shown, TEXTS, examples, strict=True):
-        assert "".join(token.text for token in sample.tokens) == text
-        assert [token.id for token in sample.tokens] == given.token_ids.tolist()
-        assert [token.weight for token in sample.tokens] == given.weights.tolist()
+@pytest.mark.parametrize("packing", [True, False])
+def test_samples_are_the_rows_of_the_batch(read: Read, packing: bool) -> None:
+    batch = read([row(text, 0.5) for text in TEXTS], packing=packing)
+    shown = sorted(reporting.samples(batch), key=lambda sample: sample.row)
+    assert [sample.row for sample in shown] == [0, 1, 2]
+    for sample, text in zip(shown, TEXTS, strict=True):
+        asked, said = "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n", f"{text}<|im_end|>"
+        assert "".join(token.text for token in sample.tokens) == asked + said
+        assert "".join(token.text for token in sample.tokens if token.weight == 0.5) == said
+        assert {token.weight for token in sample.tokens} == {0.0, 0.5}
+        assert "".join(token.text for token in sample.tokens if token.role == "assistant") == said
         assert [token.position for token in sample.tokens] == list(range(sample.length))
-        assert [token.special for token in sample.tokens] == [False] * (sample.length - 1) + [True]
-        assert sample.trained == np.count_nonzero(given.weights) > 0
-        assert sample.place == f"data.jsonl:{given.row + 1}"
+        specials = [token.text for token in sample.tokens if token.special]
+        assert specials == ["<|im_start|>", "<|im_end|>", "<|im_start|>", "<|im_end|>"]
+        counts = {one.role: (one.trained, one.seen) for one in sample.roles}
+        assert counts["assistant"] == (sample.trained, 0)
+        assert sum(map(sum, counts.values())) == sample.length
+        assert sample.place.endswith(f"rows.jsonl:{sample.row + 1}")
 
 
-def test_a_single_row_is_shown(tokenizer: TokenizerFacts, rows: RowReader) -> None:
-    given = [example(0, "x " * 2000, tokenizer)]
-    (sample,) = reporting.samples(padded_batch(given, pad_id=0), tokenizer, rows=rows)
+def test_the_first_batch_is_told_as_a_whole(read: Read) -> None:
+    rows = [row(text) for text in TEXTS]
+    packed, padded = (reporting.first_batch(read(rows, packing=packing)) for packing in (True, False))
+    assert [sorted(one.rows) for one in packed.sequences] == [[0, 1, 2]]
+    assert sorted(one.rows for one in padded.sequences) == [(0,), (1,), (2,)]
+    assert packed.tokens == padded.tokens == sum(one.tokens for one in padded.sequences)
+    assert packed.roles == padded.roles
+    assert (packed.tokens + packed.padding) % ROUND == 0
+    assert padded.room == max(one.tokens for one in padded.sequences)
+    assert padded.padding == sum(padded.room - one.tokens for one in padded.sequences) > 0
+
+
+def test_a_single_row_is_shown(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without its middle, and even where it takes more than there is room for."""
+    monkeypatch.setattr(reporting, "LONGEST_SAMPLE", 60)
+    monkeypatch.setattr(reporting, "SAMPLE_TOKENS", 40)
+    (sample,) = reporting.samples(read([row("%" * 200)]))
     assert isinstance(sample, Sample)
-    assert sample.length == 4000
+    assert sample.length > 200
     assert len(sample.tokens) == reporting.LONGEST_SAMPLE
-    assert (sample.tokens[0].position, sample.tokens[-1].position) == (0, 3999)
-    assert sample.trained == 2000  # of the whole row, not of what is shown
+    assert (sample.tokens[0].position, sample.tokens[-1].position) == (0, sample.length - 1)
+    assert sample.trained > reporting.LONGEST_SAMPLE  # of the whole row, not of what is shown
 
 
-def test_samples_are_few(tokenizer: TokenizerFacts, rows: RowReader) -> None:
-    short = packed_batch([example(row, TEXTS[0], tokenizer) for row in range(20)])
-    assert len(list(reporting.samples(short, tokenizer, rows=rows))) == reporting.SAMPLE_ROWS
-    long = packed_batch([example(row, "x" * 1000, tokenizer) for row in range(20)])
-    shown = sum(len(sample.tokens) for sample in reporting.samples(long, tokenizer, rows=rows))
+def test_samples_are_few(read: Read) -> None:
+    assert len(list(reporting.samples(read([row(f"{n}") for n in range(20)])))) == reporting.SAMPLE_ROWS
+    shown = sum(len(sample.tokens) for sample in reporting.samples(read([row("%" * 200) for _ in range(20)])))
     assert 0 < shown <= reporting.SAMPLE_TOKENS
 
 
@@ -103,8 +122,3 @@ def test_the_shown_recipe_gives_the_same_run(tree: dict[str, dict[str, object]],
     file = tmp_path / "recipe.yaml"
     file.write_text(recipes.dump(recipe), encoding="utf-8")
     assert recipes.load(file) == recipe
-
-
-def test_example_weights_are_exercised(tokenizer: TokenizerFacts) -> None:
-    weights = example(0, TEXTS[2], tokenizer).weights
-    assert {0.0, 0.5, 1.0} == set(weights.tolist())

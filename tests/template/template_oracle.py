@@ -84,6 +84,11 @@ def battery() -> dict[str, tuple[Message, ...]]:
         "chinese": (_m("user", "首都是哪里？"), _m("assistant", "答案是北京。")),
         "emoji": (_m("user", "Questionone 🙂?"), _m("assistant", "👩‍🚀🚀 Answerone 🎉")),
         "spaces": (_m("user", "  Questionone?"), _m("assistant", "  Answerone, indented\n")),
+        "unanswered": (
+            _m("user", "Questionone?"),
+            _m("assistant", "Answerone."),
+            _m("user", "Questiontwo?"),
+        ),
         "reasoning": (
             _m("user", "Questionone?"),
             _m("assistant", "Answerone.", reasoning="Thoughtone first."),
@@ -151,20 +156,22 @@ def _ways(messages: Sequence[Message]) -> Iterator[tuple[str, list[dict[str, Any
     if len(merged) > 1 and merged[0].role == "system":
         merged = [replace(merged[1], content=f"{merged[0].content}\n\n{merged[1].content}"), *merged[2:]]
     chosen = {"as given": messages, "system moved": merged}
-    switches = ({}, {"enable_thinking": False}, {"enable_thinking": True}, {"thinking": True})
+    switches = ({}, {"enable_thinking": False}, {"enable_thinking": True}, {"thinking": False}, {"thinking": True})
     for how, arguments in product(chosen, switches):
         for parts, empty, text in product((False, True), ("", None), (False, True)):
             name = f"{how}{''.join(f', {key}={value}' for key, value in arguments.items())}"
-            yield (
-                f"{name} [{parts=} {empty=} {text=}]",
-                [_fields(m, parts, empty, text) for m in chosen[how]],
-                arguments,
-            )
+            fields = [_fields(m, parts, empty, text) for m in chosen[how]]
+            yield f"{name} [{parts=} {empty=} {text=}]", fields, arguments
+            if any(m.input is not None for m in messages):
+                bare = [{key: one[key] for key in one if key not in ("instruction", "input")} for one in fields]
+                yield f"{name} [{parts=} {empty=} {text=} in one]", bare, arguments
 
 
 def _fields(m: Message, parts: bool, empty: str | None, text_arguments: bool) -> dict[str, Any]:
     content: Any = [{"type": "text", "text": m.content}] if parts else m.content
     fields: dict[str, Any] = {"role": m.role, "content": empty if m.tool_calls and not m.content else content}
+    if fields["content"] is None:  # `apply_chat_template` takes keys without a value out
+        del fields["content"]
     if m.input is not None:
         fields |= {"instruction": m.content[: -len(m.input) - 1], "input": m.input}
     if m.reasoning is not None:
@@ -174,7 +181,10 @@ def _fields(m: Message, parts: bool, empty: str | None, text_arguments: bool) ->
             {
                 "type": "function",
                 "id": c.id,
-                "function": {"name": c.name, "arguments": json.dumps(c.arguments) if text_arguments else c.arguments},
+                "function": {
+                    "name": c.name,
+                    "arguments": json.dumps(c.arguments, ensure_ascii=False) if text_arguments else c.arguments,
+                },
             }
             for c in m.tool_calls
         ]
@@ -197,7 +207,9 @@ def faults(case: Conversation, rendered: Sequence[Rendered], template: ChatTempl
             found.append("text after the last span")
     stops = template.control_tokens | {template.special_tokens["eos_token"]}
     found += [f"no stop at the end: {t!r}" for t in trained if not any(t.endswith(stop) for stop in stops)]
-    return found + _content_faults(case, "\n".join(trained), {note for text in rendered for note in text.notes})
+    for text in rendered:
+        found += _reasoning_faults(case, text) + _typed_faults(case, text)
+    return found + _content_faults(case, "\n".join(trained))
 
 
 def _prompt_faults(case: Conversation, text: Rendered, template: ChatTemplate) -> list[str]:
@@ -212,8 +224,32 @@ def _prompt_faults(case: Conversation, text: Rendered, template: ChatTemplate) -
     return found
 
 
-def _content_faults(case: Conversation, trained: str, notes: set[str]) -> list[str]:
-    """Answers trained other than once, anything else trained at all, and reasoning lost without a word."""
+def _reasoning_faults(case: Conversation, text: Rendered) -> list[str]:
+    """Reasoning that is lost without a word."""
+    found = []
+    for span in text.spans:
+        reasoning = case.messages[span.turn].reasoning
+        times = text.text[span.start : span.end].count(reasoning) if reasoning else 1
+        if times > 1 or (times == 0 and REASONING_UNKNOWN not in text.notes):
+            found.append(f"{reasoning!r} trained {times} times")
+    return found
+
+
+def _typed_faults(case: Conversation, text: Rendered) -> list[str]:
+    """Marks of typed tokens that are too few, too many, or not on the token of the answer."""
+    eos, found = SPECIAL["eos_token"], []
+    for span in text.spans:
+        answer = case.messages[span.turn].content.strip()
+        at = text.text.index(answer, span.start) if answer else 0
+        wanted = [(at + met.start(), at + met.end()) for met in re.finditer(re.escape(eos), answer)]
+        marked = [mark for mark in text.typed if span.start <= mark[0] < span.end]
+        if marked != wanted:
+            found.append(f"turn {span.turn}: marked {marked}, typed at {wanted}")
+    return found
+
+
+def _content_faults(case: Conversation, trained: str) -> list[str]:
+    """Answers trained other than once, anything else trained at all."""
     found = []
     for message in case.messages:
         for word in _words(message):
@@ -222,8 +258,6 @@ def _content_faults(case: Conversation, trained: str, notes: set[str]) -> list[s
                 found.append(f"{word!r} trained {times} times")
             if message.role != "assistant" and times:
                 found.append(f"{word!r} of {message.role} trained")
-        if message.reasoning and trained.count(message.reasoning) != (REASONING_UNKNOWN not in notes):
-            found.append(f"{message.reasoning!r} trained {trained.count(message.reasoning)} times")
     return found + [
         f"{word} of the tools trained" for word in ("schemadescription", "schemaproperty") if word in trained
     ]

@@ -72,6 +72,14 @@ def test_the_dialect_of_the_hub(source: str, written: str) -> None:
         ("{{ 1 / 0 }}", 1, "division by zero"),
         ("\n{{ messages.append(1) }}", 2, "unsafe"),
         ("{{ ''.__class__.__mro__ }}", 1, "unsafe"),
+        ("\n{{ namespace(_a=1) }}", 2, "may not set"),
+        ("\n{% include 'other.jinja' %}", 2, "stands alone"),
+        ("\n{% include 'other.jinja' ignore missing %}", 2, "stands alone"),
+        ("\n{% import 'other.jinja' as other %}", 2, "stands alone"),
+        ("\n{% extends 'other.jinja' %}", 2, "stands alone"),
+        ("\n{{ lipsum() }}", 2, "'lipsum' is undefined"),
+        ("\r\n{{ raise_exception('[red]\\x1b[31m[/nope]') }}", 2, "[red]\\x1b[31m[/nope] (in `{{ raise_"),
+        ("\n{{ 'abc'|truncate(1) }}", 2, "expected length"),
     ],
 )
 def test_failures_are_placed(source: str, line: int, message: str) -> None:
@@ -79,6 +87,30 @@ def test_failures_are_placed(source: str, line: int, message: str) -> None:
         template(source).render(QUESTION)
     assert caught.value.place == f"test.jinja:{line}"
     assert message in caught.value.found
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("", "empty"),
+        (" \n", "empty"),
+        ("x" * 50_000_000, "50,000,000 characters"),
+        ("{% for i in 'a' %}" * 30 + "{% endfor %}" * 30, "cannot be compiled"),
+        ("{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}", "cannot be compiled"),
+        ("{{ " + "9" * 5000 + " }}", "cannot be compiled"),
+    ],
+)
+def test_what_is_no_template_is_refused_before_it_runs(source: str, message: str) -> None:
+    with pytest.raises(TemplateError, match=message) as caught:
+        template(source).render(QUESTION)
+    assert caught.value.expected
+    assert caught.value.remedy
+
+
+def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "latin.jinja").write_bytes("é".encode("latin-1"))
+    with pytest.raises(TemplateError, match="cannot be read"):
+        load(str(tmp_path / "latin.jinja"), None, special_tokens=SPECIAL)
 
 
 def test_a_template_with_a_syntax_error_is_refused_when_it_is_loaded(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ import pytest
 from template_oracle import TOOLS, battery, chat_template, conversation, faults
 
 from tutelage.recipe import TemplateSection
-from tutelage.records import Dropped
+from tutelage.records import Dropped, Message
 from tutelage.template import prompt, render_conversation, stop_tokens
-from tutelage.template.notes import LOST, REFUSED
+from tutelage.template.notes import LOST, REFUSED, TYPED_SEEN, TYPED_TRAINED
 
 ROOT = Path(__file__).resolve().parents[2]
 ASSETS = ROOT / os.environ.get("TUTELAGE_SHARED", ROOT.parent / "shared" / "assets")
@@ -72,6 +72,24 @@ def test_tool_calls_are_trained_by_templates_that_write_them(shared: Path) -> No
     exact = {kind: sum(verdict(name, kind)[0] != "refused" for name in rows()) for kind in KINDS if "tools" in kind}
     assert exact["tools"] >= 35
     assert exact["parallel tools"] >= 20
+
+
+def test_typed_control_tokens_are_marked_where_they_stand(shared: Path) -> None:
+    typed = Message("assistant", "Answerone </s> goes on.", reasoning="Thoughtone.")
+    case = conversation((Message("user", "Questionone </s>?"), typed, Message("user", "Questiontwo?"), typed))
+    marked = 0
+    for row in rows().values():
+        template = chat_template(row, real_control_tokens())
+        rendered = render_conversation(case, template, policy=TemplateSection())
+        if isinstance(rendered, Dropped):
+            continue
+        for text in rendered:
+            (span,) = text.spans
+            start = text.text.rindex(" </s> goes on", span.start) + 1
+            assert text.typed == ((start, start + 4),), row["name"]
+            assert {TYPED_SEEN, TYPED_TRAINED} <= set(text.notes)
+            marked += 1
+    assert marked >= 150
 
 
 def test_inference_uses_the_prompts_of_training(shared: Path) -> None:

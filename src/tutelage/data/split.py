@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 
+import orjson
+
 from tutelage.data.values import as_json
 from tutelage.records import Conversation
 
@@ -51,11 +53,13 @@ def identity(conversation: Conversation) -> str:
 
     Weights, `train` flags, place and group do not count.
     """
-    turns = [
-        (m.role, m.content, m.reasoning, [(c.name, c.arguments, c.id) for c in m.tool_calls], m.name, m.tool_call_id)
-        for m in conversation.messages
-    ]
-    return blake2b(as_json((turns, conversation.tools, conversation.text)), digest_size=16).hexdigest()
+    messages = conversation.messages
+    said = [(m.role, m.content, m.reasoning, m.name, m.tool_call_id) for m in messages]
+    digest = blake2b(orjson.dumps((said, conversation.text)), digest_size=16)
+    calls = [(number, call.name, call.arguments, call.id) for number, m in enumerate(messages) for call in m.tool_calls]
+    if calls or conversation.tools:
+        digest.update(as_json((calls, conversation.tools)))
+    return digest.hexdigest()
 
 
 def overlap(train: Iterable[str], held: Iterable[str]) -> int:

@@ -15,6 +15,7 @@ from transformers import (
     AutoConfig,
     AutoModelForCausalLM,
     AutoTokenizer,
+    GenerationConfig,
     PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
@@ -149,6 +150,20 @@ def load_config(section: ModelSection) -> PreTrainedConfig:
         return AutoConfig.from_pretrained(place, revision=section.revision, trust_remote_code=section.trust_remote_code)
     except Exception as error:
         raise _cannot_load("configuration", place, error) from error
+
+
+def served_stops(section: ModelSection) -> tuple[int, ...] | None:
+    """Ids at which a server stops by the model's own files: generation_config.json, or else config.json; None for a
+    folder with only a tokenizer."""
+    section = _below_adapter(section) or section
+    place = locate(section.name_or_path)
+    if Path(place).is_dir() and not (Path(place) / "config.json").is_file():
+        return None
+    try:
+        ends = GenerationConfig.from_pretrained(place, revision=section.revision).eos_token_id
+    except OSError:  # many models come without a generation_config.json
+        ends = load_config(section).eos_token_id
+    return () if ends is None else tuple(ends) if isinstance(ends, list) else (int(ends),)
 
 
 def context_length(section: ModelSection) -> int | None:

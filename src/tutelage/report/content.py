@@ -141,6 +141,7 @@ class Token:
         position: in its row, from 0.
         weight: of its loss; 0: it is only seen.
         special: a control token.
+        role: whose it is, as "user"; "template" for what no message says.
     """
 
     id: int
@@ -148,6 +149,16 @@ class Token:
     text: str
     weight: float
     special: bool
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class RoleCount:
+    """Tokens of a role: trained, and only seen."""
+
+    role: str
+    trained: int
+    seen: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,15 +166,53 @@ class Sample:
     """A row of the first batch.
 
     Attributes:
+        sequence: in which it stands, from 1.
+        offset: of its first token in the sequence.
         tokens: in order; where `length` is larger, the middle was left out.
         trained: trained tokens of the whole row.
+        roles: of the whole row.
     """
 
     row: int
     place: str
+    sequence: int
+    offset: int
     tokens: tuple[Token, ...]
     length: int
     trained: int
+    roles: tuple[RoleCount, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SampleSequence:
+    """A sequence of the first batch: rows that were packed together, or a single row.
+
+    Attributes:
+        rows: their numbers in order; one that became several examples stands there several times.
+        tokens: of its rows.
+    """
+
+    number: int
+    rows: tuple[int, ...]
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class FirstBatch:
+    """The first batch as a whole.
+
+    Attributes:
+        tokens: of all rows.
+        padding: positions that hold none.
+        room: tokens that a sequence may hold.
+        roles: of all rows, shown or not.
+    """
+
+    sequences: tuple[SampleSequence, ...]
+    tokens: int
+    padding: int
+    room: int
+    roles: tuple[RoleCount, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +293,7 @@ class Report:
     Attributes:
         evidence: None where no questions were asked.
         template: name of the chat template.
+        samples: some rows of the first batch, in its order.
     """
 
     model: str
@@ -251,6 +301,7 @@ class Report:
     template: str
     training: Training
     evidence: Evidence | None
+    first_batch: FirstBatch
     samples: tuple[Sample, ...]
     ledger: Ledger
     origin: Origin

@@ -20,6 +20,7 @@ from tutelage.run.prepare import Numbers, Prepared
 from tutelage.terminal import Terminal
 from tutelage.tokens.batches import BatchPlan, packed_batch
 from tutelage.tokens.packing import one_each, pack
+from tutelage.tokens.store import TokenStore
 from tutelage.training import distributed
 from tutelage.training.packing_law import beginnings, packing_problem, rows_problem
 
@@ -56,8 +57,10 @@ def build_engine(recipe: Recipe, spoken: Speech, *, prepared: Prepared, terminal
     probes = _probes(prepared)
     model, language_model = _checked_model(recipe, probes, terminal)
     packed = recipe.tokens.packing and _may_pack(language_model, probes, terminal)
-    plan = _plan(prepared.train, prepared, spoken, recipe, packed=packed)
-    held_out = _plan(prepared.held_out, prepared, spoken, recipe, packed=packed) if len(prepared.held_out) else None
+    plan, held_out = (
+        plan_batches(numbers, prepared.store, spoken=spoken, recipe=recipe, packed=packed)
+        for numbers in (prepared.train, prepared.held_out)
+    )
     epochs = recipe.train.num_train_epochs
     total_steps = recipe.train.max_steps or max(1, math.ceil(plan.steps_per_epoch * epochs - 1e-9))
     if total_steps < FEW_STEPS:
@@ -65,7 +68,7 @@ def build_engine(recipe: Recipe, spoken: Speech, *, prepared: Prepared, terminal
             f"only {total_steps} optimizer steps: little will be learned; "
             "more epochs or a smaller train.per_device_train_batch_size give more"
         )
-    return Engine(model, language_model, packed, plan, held_out, total_steps)
+    return Engine(model, language_model, packed, plan, held_out if held_out.packs else None, total_steps)
 
 
 def compute_dtype(recipe: Recipe) -> torch.dtype:
@@ -127,11 +130,17 @@ def _probes(prepared: Prepared) -> list[Example]:
     return [prepared.store[int(number)] for number in dict.fromkeys([longest, *every[:4]])]
 
 
-def _plan(numbers: Numbers, prepared: Prepared, spoken: Speech, recipe: Recipe, *, packed: bool) -> BatchPlan:
-    lengths = prepared.store.lengths[numbers]
+def plan_batches(numbers: Numbers, store: TokenStore, *, spoken: Speech, recipe: Recipe, packed: bool) -> BatchPlan:
+    """The batches that a recipe makes of some examples of a store: what a run trains on, and what preview shows.
+
+    Args:
+        numbers: of the examples; one that stands there twice is seen twice an epoch.
+        packed: several rows share a sequence.
+    """
+    lengths = store.lengths[numbers]
     packs = pack(lengths, capacity=spoken.max_length) if packed else one_each(lengths)
     return BatchPlan(
-        store=prepared.store,
+        store=store,
         packs=[Pack(tuple(int(numbers[at]) for at in one.examples), one.length) for one in packs],
         batch_size=recipe.train.per_device_train_batch_size,
         batches_per_step=recipe.train.gradient_accumulation_steps * distributed.world_size(),

@@ -4,7 +4,7 @@ import gc
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from tutelage import data
 from tutelage.data.paths import find_files
 from tutelage.errors import DataError
 from tutelage.recipe import Recipe
-from tutelage.records import Conversation, Dropped, Entry, Question
+from tutelage.records import Dropped, Entry, Question
 from tutelage.run.assemble import Speech
 from tutelage.run.path import Understood, conversations, results
 from tutelage.run.rows import RowReader, RowWriter, choose, question_of
@@ -69,8 +69,13 @@ def prepare(recipe: Recipe, speech: Speech, *, terminal: Terminal) -> Prepared:
     """
     folder = _cache(recipe) / _key(recipe, speech)
     reused = (folder / "store.json").exists()
-    store = TokenStore(folder) if reused else _build(recipe, speech, folder, terminal)
-    prepared = _split(recipe, store, reused=reused)
+    if reused:
+        store = TokenStore(folder)
+        entries = data.read_entries(folder / LEDGER)
+    else:
+        store, ledger = _build(recipe, speech, folder, terminal)
+        entries = ledger.entries()
+    prepared = _split(recipe, store, entries, reused=reused)
     prepared.ledger.check(recipe.data.max_lost_share, rows_read=store.extra["rows"])
     _refuse_empty(prepared)
     return prepared
@@ -85,7 +90,7 @@ class _Tally:
     rows: list[tuple[int, int, int, int]]  # (row, source, group, identity) of the rows that are used
 
 
-def _build(recipe: Recipe, speech: Speech, folder: Path, terminal: Terminal) -> TokenStore:
+def _build(recipe: Recipe, speech: Speech, folder: Path, terminal: Terminal) -> tuple[TokenStore, data.Ledger]:
     tally = _Tally(data.Ledger(), Counter(), [])
     formats: list[str] = []
     with (
@@ -104,7 +109,8 @@ def _build(recipe: Recipe, speech: Speech, folder: Path, terminal: Terminal) -> 
         kept.close()
         tally.ledger.write(writer.work / LEDGER)
         np.save(writer.work / USED, np.asarray(tally.rows, dtype=np.uint64).reshape(-1, 4))
-        return writer.finish({"rows": read, "eval_from": eval_from, "formats": formats, "notes": dict(tally.notes)})
+        extra = {"rows": read, "eval_from": eval_from, "formats": formats, "notes": dict(tally.notes)}
+        return writer.finish(extra), tally.ledger
 
 
 @contextmanager
@@ -160,7 +166,7 @@ def _entry(result: Encoded | Dropped) -> Entry:
     )
 
 
-def _split(recipe: Recipe, store: TokenStore, *, reused: bool) -> Prepared:
+def _split(recipe: Recipe, store: TokenStore, entries: Iterable[Entry], *, reused: bool) -> Prepared:
     """Which examples are trained and which are held out; the ledger with that written in."""
     used = np.load(store.folder / USED)
     boundary = store.extra["eval_from"]
@@ -173,7 +179,7 @@ def _split(recipe: Recipe, store: TokenStore, *, reused: bool) -> Prepared:
         is_held = np.isin(np.arange(len(rows)), list(held))
     held_rows = set(rows[is_held].tolist())
     ledger = data.Ledger()
-    for entry in data.read_entries(store.folder / LEDGER):
+    for entry in entries:
         ledger.add(replace(entry, split="eval") if entry.row in held_rows else entry)
     notes = dict(store.extra["notes"])
     same = data.overlap(map(str, identities[~is_held].tolist()), map(str, identities[is_held].tolist()))

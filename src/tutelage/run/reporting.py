@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -17,16 +16,15 @@ from tutelage import data
 from tutelage import recipe as recipes
 from tutelage.evaluation.comparison import Comparison
 from tutelage.evaluation.statistics import Proportion, paired
-from tutelage.model.loading import TokenizerFacts
 from tutelage.recipe import Recipe
-from tutelage.records import Batch, Generation, Question
+from tutelage.records import Generation, Question
 from tutelage.report import content, page
 from tutelage.run.assemble import Speech
 from tutelage.run.metrics import read_metrics
 from tutelage.run.prepare import IDENTICAL, Prepared
+from tutelage.run.readback import BatchReader, ReadBatch, ReadRow, count_roles
 from tutelage.run.rows import RowReader
-from tutelage.tokens.batches import BatchPlan, BatchRow, rows_of
-from tutelage.tokens.pieces import pieces
+from tutelage.tokens.batches import BatchPlan
 from tutelage.training.loop import Outcome
 
 SAMPLE_ROWS, SAMPLE_TOKENS = 12, 2500  # of the first batch, shown in colour
@@ -54,13 +52,16 @@ class Finished:
 
 def write_report(output: Path, run: Finished) -> Path:
     """Write `report.html` and `report.json` into the run's folder; the path of the first."""
+    rows = RowReader(run.prepared.store.folder)
+    batch = BatchReader(run.plan, run.spoken, conversation=rows.__getitem__).first()
     report = content.Report(
         model=run.recipe.model.name_or_path,
         data=tuple(source.path for source in run.recipe.data.sources),
         template=run.spoken.template.name,
         training=_training(run, read_metrics(output)),
         evidence=_evidence(run.comparison, run.recipe) if run.comparison else None,
-        samples=tuple(samples(run.plan.step(0)[0], run.spoken.tokenizer, rows=RowReader(run.prepared.store.folder))),
+        first_batch=first_batch(batch),
+        samples=tuple(samples(batch)),
         ledger=_ledger(run.prepared, run.spoken),
         origin=_origin(run.recipe, output),
     )
@@ -150,23 +151,44 @@ def _item(question: Question, language: str, base: content.Answer, tuned: conten
     )
 
 
-def samples(batch: Batch, tokenizer: TokenizerFacts, *, rows: RowReader) -> Iterator[content.Sample]:
-    """The first rows of a batch, token by token, read from the tensors that the model gets."""
+def first_batch(batch: ReadBatch) -> content.FirstBatch:
+    """How the rows of a batch stand in it, and how many tokens of each role are trained."""
+    sequences = (
+        content.SampleSequence(
+            rows[0].sequence, tuple(row.row for row in rows), sum(len(row.token_ids) for row in rows)
+        )
+        for rows in batch.sequences()
+    )
+    padding = batch.positions - batch.tokens
+    return content.FirstBatch(tuple(sequences), batch.tokens, padding, batch.room, _roles(batch.rows))
+
+
+def samples(batch: ReadBatch) -> Iterator[content.Sample]:
+    """The first rows of a batch, token by token, as they were read from the tensors that the model gets."""
     room = SAMPLE_TOKENS
-    for number, row in enumerate(islice(rows_of(batch), SAMPLE_ROWS)):
+    for number, row in enumerate(batch.rows[:SAMPLE_ROWS]):
         length = len(row.token_ids)
         if number and min(length, LONGEST_SAMPLE) > room:
             continue
         room -= min(length, LONGEST_SAMPLE)
-        tokens = _tokens(row, tokenizer)
-        trained = sum(token.weight > 0 for token in tokens)
-        yield content.Sample(row.row, str(rows[row.row].place), _without_middle(tokens), length, trained)
+        yield content.Sample(
+            row=row.row,
+            place=str(row.source),
+            sequence=row.sequence,
+            offset=row.offset,
+            tokens=_without_middle(_tokens(row)),
+            length=length,
+            trained=sum(row.trained),
+            roles=_roles([row]),
+        )
 
 
-def _tokens(row: BatchRow, tokenizer: TokenizerFacts) -> list[content.Token]:
-    texts = pieces(row.token_ids, tokenizer.backend)
-    special = [tokenizer.backend.id_to_token(number) in tokenizer.control_tokens for number in row.token_ids]
-    columns = zip(row.token_ids, row.positions, texts, row.weights, special, strict=True)
+def _roles(rows: Sequence[ReadRow]) -> tuple[content.RoleCount, ...]:
+    return tuple(content.RoleCount(one.role, one.trained, one.seen) for one in count_roles(rows))
+
+
+def _tokens(row: ReadRow) -> list[content.Token]:
+    columns = zip(row.token_ids, row.positions, row.pieces, row.weights, row.control, row.roles, strict=True)
     return [content.Token(*values) for values in columns]
 
 

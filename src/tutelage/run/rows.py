@@ -21,6 +21,7 @@ class RowWriter:
         self._folder = folder
         self._file = (folder / FILE).open("wb")
         self._index: list[tuple[int, int]] = []
+        self._end = 0
 
     def __enter__(self) -> "RowWriter":
         return self
@@ -32,8 +33,8 @@ class RowWriter:
 
     def add(self, conversation: Conversation) -> None:
         """Append one."""
-        self._index.append((conversation.row, self._file.tell()))
-        self._file.write(orjson.dumps(conversation, option=orjson.OPT_APPEND_NEWLINE))
+        self._index.append((conversation.row, self._end))
+        self._end += self._file.write(orjson.dumps(conversation, option=orjson.OPT_APPEND_NEWLINE))
 
     def close(self) -> None:
         """Complete the file and its index."""

@@ -6,5 +6,6 @@ Works on text only; tokens and tokenizers are other rooms' matter. See `turns` f
 from tutelage.template.chat import ChatTemplate
 from tutelage.template.conversation import prompt, render_conversation, stop_tokens
 from tutelage.template.library import load, names
+from tutelage.template.regions import Region, regions
 
-__all__ = ["ChatTemplate", "load", "names", "prompt", "render_conversation", "stop_tokens"]
+__all__ = ["ChatTemplate", "Region", "load", "names", "prompt", "regions", "render_conversation", "stop_tokens"]

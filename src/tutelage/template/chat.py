@@ -1,5 +1,6 @@
 """A chat template with everything that decides its text: source, special tokens, arguments."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -38,6 +39,12 @@ class ChatTemplate:
     def variables(self) -> frozenset[str]:
         """Names that the template reads from its caller."""
         return environment.variables(self.source, self.name)
+
+    @cached_property
+    def control(self) -> re.Pattern[str]:
+        """Matches every control token; the longest first, as tokenizers do."""
+        known = {token for token in (*self.control_tokens, *self.special_tokens.values()) if token}
+        return re.compile("|".join(map(re.escape, sorted(known, key=len, reverse=True))) or "(?!)")
 
     def render(
         self,

@@ -22,3 +22,17 @@ def difference(found: str, expected: str) -> str:
     """The first place at which two texts differ, in words for a message."""
     at = len(shared_prefix(found, expected))
     return f"{found[at : at + 24]!r} where {expected[at : at + 24]!r} was expected"
+
+
+def rest_after(beginning: str, text: str) -> str | None:
+    """What follows `beginning` in `text`, white space aside; None where `text` begins otherwise."""
+    if text.startswith(beginning):
+        return text[len(beginning) :]
+    at = 0
+    for sign in "".join(beginning.split()):
+        while at < len(text) and text[at].isspace():
+            at += 1
+        if text[at : at + 1] != sign:
+            return None
+        at += 1
+    return text[at:]

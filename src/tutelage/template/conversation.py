@@ -12,10 +12,12 @@ from tutelage.errors import TemplateError
 from tutelage.recipe import TemplateSection
 from tutelage.records import Conversation, Dropped, Message, Rendered, Span
 from tutelage.template import notes, thinking
+from tutelage.template.asked import tools_left_out
 from tutelage.template.chat import ChatTemplate
 from tutelage.template.dialect import FIRST, SECOND, THIRD, numbered
+from tutelage.template.passage import InexactError, Passage, Told, locate
 from tutelage.template.shapes import shapes
-from tutelage.template.turns import InexactError, Passage, Told, Turn, answer_stop, call_stop, locate
+from tutelage.template.turns import Turn, answer_stop, call_stop
 
 # Names under which templates let their caller turn reasoning on and off.
 _SWITCHES = ("enable_thinking", "thinking")
@@ -139,7 +141,7 @@ def takes_system(template: ChatTemplate) -> bool:
         text = template.render((Message("system", FIRST), Message("user", SECOND)), add_generation_prompt=True)
     except TemplateError:
         return False
-    return FIRST in text
+    return FIRST in text.lower()  # some templates write it in capitals
 
 
 @lru_cache(maxsize=256)
@@ -191,17 +193,22 @@ def _trained_turns(
     """The trained turns in order, with what was done to the conversation before them."""
     messages, told = prepared(conversation.messages, template, policy=policy)
     shift = len(conversation.messages) - len(messages)
+    chosen, untrained = _chosen(messages, policy)
     trained = []
-    for index in _chosen(messages, policy):
+    for index in chosen:
         own, switched = variant(template, bool(messages[index].reasoning))
-        done = shapes(own).turn(messages[: index + 1], tools=conversation.tools)
-        done = replace(done, notes=(*switched, *done.notes))
+        done = shapes(own).turn(messages[: index + 1], tools=conversation.tools, whole=policy.train_on == "all")
+        if switched:
+            done = replace(done, notes=(*switched, *done.notes))
         trained.append(_Trained(index + shift, messages[index].weight, done))
+    told += untrained
+    if conversation.tools:
+        told += tools_left_out(Passage(template, messages[: chosen[-1] + 1], conversation.tools))
     return trained, told
 
 
-def _chosen(messages: Sequence[Message], policy: TemplateSection) -> list[int]:
-    """Positions of the turns that the policy trains.
+def _chosen(messages: Sequence[Message], policy: TemplateSection) -> tuple[list[int], Told]:
+    """Positions of the turns that the policy trains, and what is told about others.
 
     Raises:
         InexactError: there is no assistant turn, or none that may be trained.
@@ -209,21 +216,28 @@ def _chosen(messages: Sequence[Message], policy: TemplateSection) -> list[int]:
     answers = [n for n, message in enumerate(messages) if message.role == "assistant"]
     if not answers:
         raise InexactError(notes.NO_ASSISTANT)
-    if policy.train_on == "all":
-        return answers[-1:]
-    by_policy = answers if policy.train_on == "assistant" else answers[-1:]
-    wanted = [n for n in answers if (n in by_policy if messages[n].train is None else messages[n].train)]
-    wanted = [n for n in wanted if messages[n].weight > 0]
+    wanted = answers if policy.train_on == "assistant" else answers[-1:]
+    if policy.train_on != "all":
+        wanted = [n for n in answers if (n in wanted if messages[n].train is None else messages[n].train)]
+        wanted = [n for n in wanted if messages[n].weight > 0]
     if not wanted:
         raise InexactError(notes.NOTHING_TRAINED, "every assistant turn has train: false or weight 0")
-    return wanted
+    # No server asks a model without any message; most templates cannot either.
+    asked = [n for n in wanted if n > 0]
+    if not asked:
+        raise InexactError(notes.NOTHING_TRAINED, "the only turn begins the conversation: nothing asks for it")
+    return asked, (notes.GREETING,) if len(asked) < len(wanted) else ()
 
 
 def _chains(trained: Sequence[_Trained]) -> list[list[_Trained]]:
-    """Runs of turns that share one text: each prompt continues the text through the turn before it."""
+    """Runs of turns that share one text: each prompt continues the text through the turn before it.
+
+    A turn with typed control tokens ends its text: later prompts see them as servers read them.
+    """
     chains: list[list[_Trained]] = []
     for one in trained:
-        if chains and one.turn.prompt.startswith(chains[-1][-1].turn.prompt + chains[-1][-1].turn.completion):
+        before = chains[-1][-1].turn if chains else None
+        if before and not before.typed and one.turn.prompt.startswith(before.prompt + before.completion):
             chains[-1].append(one)
         else:
             chains.append([one])
@@ -231,19 +245,20 @@ def _chains(trained: Sequence[_Trained]) -> list[list[_Trained]]:
 
 
 def _merged(conversation: Conversation, chain: Sequence[_Trained], *, told: Told) -> Rendered:
-    spans = tuple(
-        Span(start, start + len(one.turn.completion), one.weight, one.index)
-        for one, start in ((one, len(one.turn.prompt)) for one in chain)
-    )
+    spans, every = [], list(told)
+    for one in chain:
+        start = len(one.turn.prompt)
+        spans.append(Span(start, start + len(one.turn.completion), one.weight, one.index))
+        every += one.turn.notes
     last = chain[-1]
-    every = (note for one in chain for note in one.turn.notes)
     return Rendered(
         conversation.row,
         conversation.place,
         last.turn.prompt + last.turn.completion,
-        spans,
+        tuple(spans),
         turns=last.index + 1,
-        notes=tuple(dict.fromkeys((*told, *every))),
+        typed=last.turn.typed,
+        notes=tuple(dict.fromkeys(every)),
     )
 
 
@@ -267,4 +282,5 @@ def _plain_text(conversation: Conversation, text: str, *, template: ChatTemplate
     if not eos:
         raise InexactError(notes.NO_STOP, "plain text ends in eos_token, which the tokenizer lacks")
     whole = bos + text + eos
-    return Rendered(conversation.row, conversation.place, whole, (Span(len(bos), len(whole)),))
+    told = (notes.TYPED_PLAIN,) if template.control.search(text) else ()
+    return Rendered(conversation.row, conversation.place, whole, (Span(len(bos), len(whole)),), notes=told)

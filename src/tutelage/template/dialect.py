@@ -37,7 +37,7 @@ class Dialect:
         parts: content is a list of text parts rather than a string.
         empty: special tokens that the tokenizer lacks and without which the template raises; written as nothing.
         arguments: a call's arguments as a mapping, or as JSON text.
-        call_content: the content of a turn that only calls tools: empty text, or None.
+        call_content: the content of a turn that only calls tools: empty text, or no such key (None).
         call_ids: the template demands an id for each call.
         tools: the template iterates over `tools` even where there are none: an empty list instead of None.
         inputs: the template writes `instruction` and `input` of a message apart, instead of its content.
@@ -57,7 +57,10 @@ class Dialect:
 
     def fields(self, message: Message) -> dict[str, Any]:
         """The message as the dictionary that the template reads. Nothing is filled in that the row does not have."""
-        fields: dict[str, Any] = {"role": message.role, "content": self._content(message)}
+        fields: dict[str, Any] = {"role": message.role}
+        content = self._content(message)
+        if content is not None:  # transformers takes keys without a value out
+            fields["content"] = content
         if self.inputs and message.input is not None:
             fields |= {"instruction": message.instruction, "input": message.input}
         if message.reasoning is not None:
@@ -102,9 +105,9 @@ def numbered(messages: Sequence[Message]) -> list[Message]:
             renamed[call.id or ""] = own
             calls.append(replace(call, id=own))
         answers = message.tool_call_id
-        if message.role == "tool":
+        if message.role == "tool" and (answers in renamed or not _NINE.fullmatch(answers or "")):
             answers = renamed.get(answers or "", waiting[0] if waiting else f"{count:09d}")
-            waiting = [one for one in waiting if one != answers]
+        waiting = [one for one in waiting if one != answers]
         changed.append(replace(message, tool_calls=tuple(calls), tool_call_id=answers))
     return changed
 
@@ -112,13 +115,18 @@ def numbered(messages: Sequence[Message]) -> list[Message]:
 def _arguments(arguments: Mapping[str, Any] | str, form: Literal["mapping", "text"]) -> Any:
     if form == "text":
         return arguments if isinstance(arguments, str) else json.dumps(plain(arguments), ensure_ascii=False)
+    return decoded(arguments)
+
+
+def decoded(arguments: Mapping[str, Any] | str) -> Any:
+    """A call's arguments as a plain mapping; text that is no JSON object stays as it is."""
     if not isinstance(arguments, str):
         return plain(arguments)
     try:
-        decoded = json.loads(arguments)
+        value = json.loads(arguments)
     except json.JSONDecodeError:
         return arguments
-    return decoded if isinstance(decoded, dict) else arguments
+    return value if isinstance(value, dict) else arguments
 
 
 def plain(value: Any) -> Any:

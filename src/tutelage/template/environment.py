@@ -6,6 +6,7 @@ it writes at inference.
 """
 
 import json
+import re
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
@@ -19,9 +20,16 @@ import jinja2.nodes
 import jinja2.parser
 import jinja2.runtime
 import jinja2.utils
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from tutelage.errors import TemplateError
+from tutelage.template import limits
+from tutelage.template.metered import MeteredEnvironment, charged
+
+# Real templates have up to 20,000 characters.
+_LONGEST_SOURCE = 2**17
+# What the compiler may compute beforehand; what takes more is left to the rendering.
+_CONSTANTS = 2**16
+_OTHER_TEMPLATE = "name another template with template.name"
 
 # What a template can do wrong while it runs: its own raise, undefined names, and arithmetic on the wrong types.
 _FAILURES = (
@@ -32,6 +40,8 @@ _FAILURES = (
     AttributeError,
     ArithmeticError,
     RecursionError,
+    AssertionError,  # Jinja's filters assert some of their arguments
+    MemoryError,
 )
 
 # Methods and filters that look for their argument in a text.
@@ -59,10 +69,18 @@ class _GenerationTag(jinja2.ext.Extension):
 class _Namespace(jinja2.utils.Namespace):
     """A Jinja namespace that refuses underscore names, which could reach Python's internals."""
 
+    def __init__(self, /, *args: Any, **kwargs: Any) -> None:
+        super().__init__()
+        for name, value in dict(*args, **kwargs).items():
+            self[name] = value
+
     def __setitem__(self, name: str, value: Any) -> None:
-        if name.startswith("_"):
+        if isinstance(name, str) and name.startswith("_"):
             raise jinja2.exceptions.SecurityError(f"a template may not set the attribute {name!r}")
         super().__setitem__(name, value)
+
+    def __repr__(self) -> str:
+        return "<namespace>"
 
 
 class _DictMaker:
@@ -95,12 +113,15 @@ def _strftime_now(pattern: str) -> str:
     return datetime.now().strftime(pattern)
 
 
+def _no_other_template(name: str) -> NoReturn:
+    raise jinja2.TemplateRuntimeError(f"the template asks for another one, {name!r}; a chat template stands alone")
+
+
 @lru_cache(maxsize=1)
-def _environment() -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[_GenerationTag, jinja2.ext.loopcontrols]
-    )
-    environment.filters["tojson"] = _to_json
+def _environment() -> MeteredEnvironment:
+    environment = MeteredEnvironment([_GenerationTag, jinja2.ext.loopcontrols])
+    environment.loader = jinja2.FunctionLoader(_no_other_template)
+    environment.filters["tojson"] = charged("tojson", _to_json)
     environment.globals.update(
         raise_exception=_raise_exception, strftime_now=_strftime_now, dict=_DictMaker(), namespace=_Namespace
     )
@@ -112,18 +133,30 @@ def compiled(source: str, name: str) -> jinja2.Template:
     """The template, ready to run.
 
     Raises:
-        TemplateError: the source is not valid Jinja; names the template and the line.
+        TemplateError: the source is empty, too long or not valid Jinja; names the template and the line.
     """
+    if not source.strip():
+        raise TemplateError("the template is empty", place=name, expected="Jinja text", remedy=_OTHER_TEMPLATE)
+    if len(source) > _LONGEST_SOURCE:
+        found, expected = f"the template has {len(source):,} characters", f"at most {_LONGEST_SOURCE:,}"
+        raise TemplateError(found, place=name, expected=expected, remedy=_OTHER_TEMPLATE)
     try:
-        return _environment().from_string(source)
+        with limits.Budget(_CONSTANTS):
+            return _environment().from_string(source)
     except jinja2.TemplateSyntaxError as error:
         raise TemplateError(
-            f"the template is not valid Jinja: {error.message}",
+            f"the template is not valid Jinja: {_shown(error.message or '')}{_quoted(source, error.lineno)}",
             place=f"{name}:{error.lineno}",
-            remedy="mend the line, or name another template with template.name",
+            remedy=f"mend the line, or {_OTHER_TEMPLATE}",
         ) from None
-    except (jinja2.TemplateError, RecursionError) as error:
-        raise TemplateError(f"the template cannot be compiled: {error}", place=name) from None
+    except (jinja2.TemplateError, RecursionError, SyntaxError, ValueError, MemoryError) as error:
+        # Python's own compiler: too many blocks or brackets within each other, or a number of thousands of digits
+        raise TemplateError(
+            f"the template cannot be compiled: {_shown(str(error) or type(error).__name__)}",
+            place=name,
+            expected="a template that is nested less deeply",
+            remedy=_OTHER_TEMPLATE,
+        ) from None
 
 
 @lru_cache(maxsize=256)
@@ -166,22 +199,43 @@ def write(source: str, name: str, *, values: Mapping[str, Any]) -> str:
     """The template's text for `values`.
 
     Raises:
-        TemplateError: the template raises, or uses what is not there; with its message and line.
+        TemplateError: the template raises, uses what is not there, or goes beyond a limit; with its message and line.
     """
     template = compiled(source, name)
     try:
-        return template.render(values)
+        with limits.Budget(limits.CHARACTERS):
+            return template.render(values)
+    except limits.ExceededError as error:
+        raise _refusal(error, source, name, expected=error.expected) from error
     except _FAILURES as error:
-        line = _line_of(error)
-        raise TemplateError(
-            str(error) or type(error).__name__,
-            place=f"{name}:{line}" if line else name,
-            expected="a conversation that the template can write",
-            remedy="change the conversation, give template.arguments, or name another template",
-        ) from error
+        raise _refusal(error, source, name, expected="a conversation that the template can write") from error
+
+
+def _refusal(error: Exception, source: str, name: str, *, expected: str) -> TemplateError:
+    line = _line_of(error)
+    return TemplateError(
+        f"{_shown(str(error) or type(error).__name__)}{_quoted(source, line)}",
+        place=f"{name}:{line}" if line else name,
+        expected=expected,
+        remedy="change the conversation, give template.arguments, or name another template",
+    )
 
 
 def _line_of(error: BaseException) -> int | None:
     """The template's line: Jinja rewrites tracebacks so that frames of a template carry its own line numbers."""
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == "<template>"]
+    walked = traceback.walk_tb(error.__traceback__)
+    lines = [line for frame, line in walked if frame.f_code.co_filename == "<template>"]
     return lines[-1] if lines else None
+
+
+def _quoted(source: str, line: int | None) -> str:
+    """The text of a line of the template, as the end of a message."""
+    lines = re.split(r"\r\n|\r|\n", source)  # as Jinja counts them
+    text = lines[line - 1].strip() if line and line <= len(lines) else ""
+    return f" (in `{_shown(text, 120)}`)" if text else ""
+
+
+def _shown(text: str, most: int = 500) -> str:
+    """Text of a template on one line, without what a terminal would obey."""
+    cut = text if len(text) <= most else f"{text[:most]}..."
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in cut)

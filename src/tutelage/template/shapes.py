@@ -3,13 +3,13 @@
 The shape of a conversation is its roles, and which of its messages have an input. The first time a shape is seen it is
 rendered with words in place of the contents; later rows are those texts with their own contents put in. A shape is used
 only after its first rows came out equal to the real rendering, and only for contents that hold nothing the template
-looks for.
+looks for, and no control token.
 """
 
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import count
 
@@ -17,7 +17,8 @@ from tutelage.errors import TemplateError
 from tutelage.records import Message
 from tutelage.template import environment
 from tutelage.template.chat import ChatTemplate
-from tutelage.template.turns import InexactError, Tools, Turn, turn
+from tutelage.template.passage import InexactError, Tools
+from tutelage.template.turns import Turn, turn
 
 # For each message its role, and whether it has an input.
 _Shape = tuple[tuple[str, bool], ...]
@@ -41,7 +42,8 @@ class _Pattern:
 
     def fill(self, contents: Sequence[str]) -> Turn:
         """The turn with the `contents` of all messages in its slots."""
-        return replace(self.turn, prompt=_filled(self.prompt, contents), completion=_filled(self.completion, contents))
+        prompt, completion = _filled(self.prompt, contents), _filled(self.completion, contents)
+        return Turn(prompt, completion, self.turn.stop, self.turn.notes)
 
 
 def _filled(pieces: tuple[str, ...], contents: Sequence[str]) -> str:
@@ -58,19 +60,20 @@ class Shapes:
 
     def __init__(self, template: ChatTemplate) -> None:
         sought, self._constants = environment.constants(template.source, template.name)
-        self._sought = re.compile("|".join(map(re.escape, sorted(sought))) or "(?!)")
+        patterns = (*map(re.escape, sorted(sought)), template.control.pattern)
+        self._sought = re.compile("|".join(patterns))
         self._template = template
         self._patterns: dict[_Shape, _Pattern | None] = {}
         self._checked: Counter[_Shape] = Counter()
 
-    def turn(self, messages: Sequence[Message], *, tools: Tools = ()) -> Turn:
+    def turn(self, messages: Sequence[Message], *, tools: Tools = (), whole: bool = False) -> Turn:
         """As `turns.turn`, from the pattern of the conversation's shape where there is one.
 
         Raises:
             InexactError, TemplateError: as `turns.turn`.
         """
         if tools or len(messages) > _LONGEST or not all(self._is_plain(message) for message in messages):
-            return turn(self._template, messages, tools=tools)
+            return turn(self._template, messages, tools=tools, whole=whole)
         shape = tuple((message.role, message.input is not None) for message in messages)
         if shape not in self._patterns:
             self._patterns[shape] = self._pattern(shape)
@@ -85,12 +88,13 @@ class Shapes:
         return real
 
     def _is_plain(self, message: Message) -> bool:
-        return (
-            not (message.tool_calls or message.reasoning or message.name or message.tool_call_id)
-            and all(text != "" and text == text.strip() for text in _contents(message))
-            and not any(text in self._constants for text in (message.content, *_contents(message)))
-            and self._sought.search(message.content) is None
-        )
+        if message.tool_calls or message.reasoning or message.name or message.tool_call_id:
+            return False
+        texts = (message.content,) if message.input is None else (message.content, *_contents(message))
+        for text in texts:
+            if not text or text[0].isspace() or text[-1].isspace() or text in self._constants:
+                return False
+        return self._sought.search(message.content) is None
 
     def _pattern(self, shape: _Shape) -> _Pattern | None:
         slots = (f"1Slot{n}{_RICH}Word2" for n in count())

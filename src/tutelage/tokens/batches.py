@@ -122,11 +122,15 @@ class BatchPlan:
 
     def step(self, step: int) -> list[Batch]:
         """The batches of an optimizer step (from 0), at most `batches_per_step`."""
+        return [self.batch(numbers) for numbers in self.step_packs(step)]
+
+    def step_packs(self, step: int) -> list["np.ndarray"]:
+        """Numbers of the packs of each batch of an optimizer step (from 0)."""
         epoch, within = divmod(step, self.steps_per_epoch)
         order = np.random.default_rng((self.seed, epoch)).permutation(len(self.packs))
         per_step = self.batch_size * self.batches_per_step
         numbers = order[within * per_step : (within + 1) * per_step]
-        return [self.batch(numbers[at : at + self.batch_size]) for at in range(0, len(numbers), self.batch_size)]
+        return [numbers[at : at + self.batch_size] for at in range(0, len(numbers), self.batch_size)]
 
     def in_order(self) -> list["np.ndarray"]:
         """Numbers of packs per batch, each pack once, in the order of the set: for evaluation."""

@@ -32,7 +32,7 @@ class Seams:
         """Start of the last seam whose token ends at or before `position`; 0 where there is none."""
         at = position
         while at > 0:
-            at = max((text.rfind(first, 0, at) for first in self._firsts), default=-1)
+            at = max([text.rfind(first, 0, at) for first in self._firsts], default=-1)
             if at >= 0 and self._pattern.match(text, at, position):
                 return at
         return 0

@@ -28,6 +28,8 @@ import numpy.typing as npt
 from tutelage.errors import DataError
 from tutelage.records import Example
 
+_WRITE_AT_ONCE = 1024  # examples
+
 
 def store_key(parts: Mapping[str, Any]) -> str:
     """A name for the content that `parts` decide: SHA-256 of their JSON, 32 hex digits."""
@@ -72,7 +74,7 @@ class TokenStore(Sequence[Example]):
 
     @property
     def digest(self) -> str:
-        """SHA-256 over ids and weights of all examples: what is trained on, whatever code prepared it."""
+        """SHA-256 of the ids and of the weights of all examples: what is trained on, whatever code prepared it."""
         return str(self.extra["digest"])
 
     @property
@@ -103,7 +105,8 @@ class StoreWriter:
         self.work = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
         self._tokens = (self.work / "tokens.i32").open("wb")
         self._weights = (self.work / "weights.f32").open("wb")
-        self._digest = hashlib.sha256()
+        self._digests = (hashlib.sha256(), hashlib.sha256())
+        self._waiting: list[Example] = []
         self._lengths: list[int] = []
         self._rows: list[int] = []
 
@@ -119,25 +122,32 @@ class StoreWriter:
 
     def add(self, example: Example) -> None:
         """Append an example."""
-        pairs = (
-            (self._tokens, example.token_ids.astype(np.int32)),
-            (self._weights, example.weights.astype(np.float32)),
-        )
-        for file, values in pairs:
-            content = values.tobytes()
-            file.write(content)
-            self._digest.update(content)
+        self._waiting.append(example)
         self._lengths.append(len(example.token_ids))
         self._rows.append(example.row)
+        if len(self._waiting) == _WRITE_AT_ONCE:
+            self._write()
+
+    def _write(self) -> None:
+        if not self._waiting:
+            return
+        tokens = np.concatenate([example.token_ids for example in self._waiting]).astype(np.int32)
+        weights = np.concatenate([example.weights for example in self._waiting]).astype(np.float32)
+        for file, digest, values in zip((self._tokens, self._weights), self._digests, (tokens, weights), strict=True):
+            content = values.tobytes()
+            file.write(content)
+            digest.update(content)
+        self._waiting.clear()
 
     def finish(self, extra: Mapping[str, Any]) -> TokenStore:
         """Complete the store with its JSON side car and move it into place."""
+        self._write()
         self._tokens.close()
         self._weights.close()
         offsets = np.concatenate([[0], np.cumsum(self._lengths, dtype=np.int64)])
         np.concatenate([offsets, np.asarray(self._rows)]).astype(np.int64).tofile(self.work / "examples.i64")
         sizes = {file.name: file.stat().st_size for file in sorted(self.work.iterdir())}
-        content = {"files": sizes, "extra": {**extra, "digest": self._digest.hexdigest()}}
+        content = {"files": sizes, "extra": {**extra, "digest": "".join(one.hexdigest() for one in self._digests)}}
         (self.work / "store.json").write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
         try:
             os.replace(self.work, self._folder)
