@@ -122,3 +122,13 @@ def test_the_file_holds_one_line_per_row(tmp_path: Path) -> None:
     assert (second["row"], second["file"], second["line"], second["state"]) == (1, "f1", 2, "used")
     with pytest.raises(DataError, match="cannot be written"):
         ledger.write(tmp_path)
+
+
+def test_rows_are_held_out_whatever_their_state() -> None:
+    ledger = Ledger()
+    ledger.add(Entry(0, Place("a", 1), "used"))
+    ledger.add(Entry(1, Place("a", 2), "shortened", reason="trailing turns too long", turns_lost=1, tokens_lost=3))
+    ledger.add(Entry(2, Place("a", 3), "used"))
+    ledger.hold_out([1, 2])
+    assert [entry.split for entry in ledger.entries()] == ["train", "eval", "eval"]
+    assert list(ledger.entries())[1].tokens_lost == 3

@@ -175,7 +175,8 @@ def test_the_law_holds_with_real_tokenizers(make_recipe, shared: Path, tokenizer
             if examples_of(prepared, row):
                 texts = check_mask(prepared, spoken, row, messages, **switched)
                 for text, content in zip(texts, contents(messages, "assistant"), strict=True):
-                    assert text.strip().endswith(content)
+                    # To a tokenizer that does not know it, ChatML's end is ordinary text before its own eos.
+                    assert text.strip().removesuffix("<|im_end|>").endswith(content)
                     assert not any(asked in text for asked in contents(messages, "user"))
                 trained += 1
         print(f"{tokenizer} {spoken.template.name}: {prepared.ledger.summary()}")

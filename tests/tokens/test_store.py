@@ -42,8 +42,8 @@ def test_what_is_read_is_what_was_written(tmp_path: Path) -> None:
         assert store.largest_id == max(int(row.token_ids.max()) for row in ROWS)
         assert store.trained_tokens([1, 3]) == sum(int((ROWS[n].weights[1:] > 0).sum()) for n in (1, 3))
         assert store.extra["rows"] == 4
-        content = b"".join(row.token_ids.tobytes() + row.weights.tobytes() for row in ROWS)
-        assert store.digest == hashlib.sha256(content).hexdigest()
+        content = [b"".join(row.token_ids.tobytes() for row in ROWS), b"".join(row.weights.tobytes() for row in ROWS)]
+        assert store.digest == "".join(hashlib.sha256(part).hexdigest() for part in content)
     assert made[1].token_ids.dtype == np.int32
     assert made[1].weights.dtype == np.float32
     assert [path.name for path in tmp_path.iterdir()] == ["store"], "nothing is left beside it"

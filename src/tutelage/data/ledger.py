@@ -4,6 +4,7 @@ import math
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -58,6 +59,14 @@ class Ledger:
         """Enter several rows."""
         for entry in entries:
             self.add(entry)
+
+    def hold_out(self, rows: Iterable[int]) -> None:
+        """Mark rows that are used or shortened as held out for evaluation."""
+        for row in rows:
+            if self._codes[row] == _NOTED:
+                self._noted[row] = replace(self._noted[row], split="eval")
+            else:
+                self._codes[row] = _EVAL
 
     def _note(self, entry: Entry) -> None:
         key = (entry.state, entry.reason)

@@ -1,5 +1,6 @@
 """The data path, row by row: source -> conversation -> text with trained spans -> examples. Every verb walks it."""
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ from tutelage.template import render_conversation
 from tutelage.tokens.encode import Encoded, encode, encode_texts
 
 FIRST_ROWS = 1000  # a format is recognised from so many rows
-AT_ONCE = 2048  # rows that are encoded together
+AT_ONCE = 640  # rows that are encoded together
+IN_FLIGHT = 2  # chunks of them that are encoded while the next one is read and rendered
 
 Understood = Conversation | Dropped
 
@@ -64,17 +66,17 @@ def chunks(rows: Iterator[Understood]) -> Iterator[list[Understood]]:
 
 
 def results(rows: Iterator[Understood], speech: Speech) -> Iterator[tuple[list[Understood], list[Encoded | Dropped]]]:
-    """Rows in chunks, with what becomes of each row. The tokenizer works on a chunk in a thread of its own while the
+    """Rows in chunks, with what becomes of each row. The tokenizer works on some chunks in threads of its own while the
     next one is read and rendered."""
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        before: tuple[list[Understood], Future[list[Encoded | Dropped]]] | None = None
+    with ThreadPoolExecutor(max_workers=IN_FLIGHT) as pool:
+        waiting: deque[tuple[list[Understood], Future[list[Encoded | Dropped]]]] = deque()
         for chunk in chunks(rows):
-            upcoming = chunk, pool.submit(_encoded, _render(chunk, speech), speech)
-            if before is not None:
-                yield before[0], before[1].result()
-            before = upcoming
-        if before is not None:
-            yield before[0], before[1].result()
+            waiting.append((chunk, pool.submit(_encoded, _render(chunk, speech), speech)))
+            if len(waiting) > IN_FLIGHT:
+                done, encoded = waiting.popleft()
+                yield done, encoded.result()
+        for done, encoded in waiting:
+            yield done, encoded.result()
 
 
 @dataclass(frozen=True)

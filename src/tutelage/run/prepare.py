@@ -4,9 +4,9 @@ import gc
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -70,12 +70,11 @@ def prepare(recipe: Recipe, speech: Speech, *, terminal: Terminal) -> Prepared:
     folder = _cache(recipe) / _key(recipe, speech)
     reused = (folder / "store.json").exists()
     if reused:
-        store = TokenStore(folder)
-        entries = data.read_entries(folder / LEDGER)
+        store, ledger = TokenStore(folder), data.Ledger()
+        ledger.extend(data.read_entries(folder / LEDGER))
     else:
         store, ledger = _build(recipe, speech, folder, terminal)
-        entries = ledger.entries()
-    prepared = _split(recipe, store, entries, reused=reused)
+    prepared = _split(recipe, store, ledger, reused=reused)
     prepared.ledger.check(recipe.data.max_lost_share, rows_read=store.extra["rows"])
     _refuse_empty(prepared)
     return prepared
@@ -166,8 +165,8 @@ def _entry(result: Encoded | Dropped) -> Entry:
     )
 
 
-def _split(recipe: Recipe, store: TokenStore, entries: Iterable[Entry], *, reused: bool) -> Prepared:
-    """Which examples are trained and which are held out; the ledger with that written in."""
+def _split(recipe: Recipe, store: TokenStore, ledger: data.Ledger, *, reused: bool) -> Prepared:
+    """Which examples are trained and which are held out; that is written into the ledger."""
     used = np.load(store.folder / USED)
     boundary = store.extra["eval_from"]
     rows, sources, groups, identities = (used[:, column] for column in range(4))
@@ -177,10 +176,7 @@ def _split(recipe: Recipe, store: TokenStore, entries: Iterable[Entry], *, reuse
         settings = {"share": recipe.data.eval_share, "max_rows": recipe.data.max_eval_rows, "seed": recipe.seed}
         held = data.split([f"{group:016x}" for group in groups.tolist()], **settings)  # type: ignore[arg-type]
         is_held = np.isin(np.arange(len(rows)), list(held))
-    held_rows = set(rows[is_held].tolist())
-    ledger = data.Ledger()
-    for entry in entries:
-        ledger.add(replace(entry, split="eval") if entry.row in held_rows else entry)
+    ledger.hold_out(rows[is_held].tolist())
     notes = dict(store.extra["notes"])
     same = data.overlap(map(str, identities[~is_held].tolist()), map(str, identities[is_held].tolist()))
     if same:
