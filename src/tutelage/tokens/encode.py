@@ -72,11 +72,11 @@ def prompt_ids(text: str, tokenizer: Tokenizer) -> list[int]:
 def _chunks(items: Iterable[Rendered]) -> Iterator[list[Rendered]]:
     """Items that are encoded together: about `ENCODE_AT_ONCE`, and always whole rows."""
     chunk: list[Rendered] = []
-    for _, group in groupby(items, key=lambda item: item.row):
-        chunk += group
-        if len(chunk) >= ENCODE_AT_ONCE:
+    for item in items:
+        if len(chunk) >= ENCODE_AT_ONCE and item.row != chunk[-1].row:
             yield chunk
             chunk = []
+        chunk.append(item)
     if chunk:
         yield chunk
 
@@ -151,12 +151,13 @@ def _row(items: Sequence[Rendered], parts: _Parts, *, max_length: int) -> Encode
         if made is None:
             return Dropped(first.row, first.place, INEXACT, "an answer does not survive encoding on its own")
         for one in made:
-            fitting = [end for _, end, _ in one.turns if end <= max_length]
-            length = fitting[-1] if fitting else 0
-            turns_lost += len(one.turns) - len(fitting)
-            tokens_lost += len(one.ids) - length
             longest = max(longest, len(one.ids))
-            if fitting:
+            fits = len(one.ids) <= max_length
+            kept = one.turns if fits else [turn for turn in one.turns if turn[1] <= max_length]
+            length = kept[-1][1] if kept else 0
+            turns_lost += len(one.turns) - len(kept)
+            tokens_lost += len(one.ids) - length
+            if kept:
                 examples.append(one.through(length, item.row))
     if not examples:
         return Dropped(first.row, first.place, "too long", f"{longest} tokens, tokens.max_length is {max_length}")
@@ -179,7 +180,7 @@ def _examples(item: Rendered, parts: _Parts, notes: list[str]) -> list[_Growing]
             made.append(_Growing(parts.ids(item.text[: span.start])))
         else:
             made[-1].ids += between
-        is_typed = any(span.start <= start < span.end for start, _ in item.typed)
+        is_typed = bool(item.typed) and any(span.start <= start < span.end for start, _ in item.typed)
         answer = None if is_typed else parts.added(item.text, span.start, end=span.end)
         whole = answer is not None
         if answer is None:
