@@ -5,8 +5,8 @@
 
 Alpaca's 52,002 rows with the SmolLM2 tokenizer and a ChatML template, from `$TUTELAGE_SHARED` (../shared/assets where
 it is unset); the peer's script stands in `peers/` beside it and runs under a Python that has it (extra `peers`).
-Every measurement is a process of its own, imports left out. The peer's clock starts after it has read the rows, ours
-before. "again" is a second process that finds the token store.
+Every measurement is a process of its own, imports left out. Both clocks start when the tokenizer is loaded; the peer
+has read its rows before, ours reads them within. "again" is a second process that finds the token store.
 """
 
 import argparse
@@ -95,8 +95,9 @@ def measure(work: Path) -> dict[str, Any]:
             "tokens": {"max_length": MAX_LENGTH, "cache_dir": str(work / "cache")},
         }
     )
+    spoken = speech(recipe)
     start = time.perf_counter()
-    prepared = prepare(recipe, speech(recipe), terminal=Terminal(quiet=True))
+    prepared = prepare(recipe, spoken, terminal=Terminal(quiet=True))
     packs = pack(prepared.store.lengths[prepared.train], capacity=MAX_LENGTH)
     seconds = time.perf_counter() - start
     counts = {"rows": prepared.ledger.rows, "packs": len(packs), "tokens": int(prepared.store.lengths.sum())}

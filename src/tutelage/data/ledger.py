@@ -160,10 +160,18 @@ class Ledger:
 
 
 def _json_line(entry: Entry) -> bytes:
-    place = {"row": entry.row, "file": _writable(entry.place.file), "line": entry.place.line}
-    state = {"state": entry.state, "split": entry.split, "reason": entry.reason, "detail": _writable(entry.detail)}
-    lost = {"turns_lost": entry.turns_lost, "tokens_lost": entry.tokens_lost}
-    return orjson.dumps(place | state | lost, option=orjson.OPT_APPEND_NEWLINE)
+    fields = {
+        "row": entry.row,
+        "file": _writable(entry.place.file),
+        "line": entry.place.line,
+        "state": entry.state,
+        "split": entry.split,
+        "reason": entry.reason,
+        "detail": _writable(entry.detail),
+        "turns_lost": entry.turns_lost,
+        "tokens_lost": entry.tokens_lost,
+    }
+    return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def read_entries(path: str | Path) -> Iterator[Entry]:

@@ -14,8 +14,8 @@ from tutelage.template import render_conversation
 from tutelage.tokens.encode import Encoded, encode, encode_texts
 
 FIRST_ROWS = 1000  # a format is recognised from so many rows
-AT_ONCE = 640  # rows that are encoded together
-IN_FLIGHT = 2  # chunks of them that are encoded while the next one is read and rendered
+AT_ONCE = 1024  # rows that are encoded together
+IN_FLIGHT = 3  # chunks of them that are encoded while the next one is read and rendered
 
 Understood = Conversation | Dropped
 

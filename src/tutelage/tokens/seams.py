@@ -27,13 +27,18 @@ class Seams:
         longest_first = sorted(self.tokens, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, longest_first)) or "(?!)")
         self._firsts = tuple({token[0] for token in self.tokens})
+        self._usual = ""  # what stood between seam and position last time: a template's, so the same for most rows
 
     def before(self, text: str, position: int) -> int:
         """Start of the last seam whose token ends at or before `position`; 0 where there is none."""
+        usual = self._usual
+        if usual and text.endswith(usual, 0, position):
+            return position - len(usual)
         at = position
         while at > 0:
             at = max([text.rfind(first, 0, at) for first in self._firsts], default=-1)
             if at >= 0 and self._pattern.match(text, at, position):
+                self._usual = text[at:position]
                 return at
         return 0
 
