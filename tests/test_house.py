@@ -13,7 +13,7 @@ PACKAGE = ROOT / "src" / "tutelage"
 FILES = sorted(PACKAGE.rglob("*.py"))
 TREES = {file: ast.parse(file.read_text(encoding="utf-8")) for file in FILES}
 # The Python that is shipped and the Python that builds the bundled model: what the tests are compared with.
-SOURCES = [*FILES, *sorted((ROOT / "pupil").glob("*.py"))]
+SOURCES = [*FILES, *sorted((ROOT / "pupil").glob("*.py")), *sorted((ROOT / "benchmarks").glob("*.py"))]
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 FORBIDDEN_NAMES = {"utils", "util", "common", "helpers", "helper", "misc", "manager", "managers"}

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, models
 
 from tutelage.records import Dropped, Place, Rendered, Span
-from tutelage.tokens.encode import ENCODE_AT_ONCE, SPLIT_PER_TURN, Encoded, encode, encode_texts, prompt_ids
+from tutelage.tokens.encode import ENCODE_AT_ONCE, INEXACT, SPLIT_PER_TURN, Encoded, encode, encode_texts, prompt_ids
 
 PLACE = Place("rows.jsonl", 1)
 END = "<|im_end|>"
@@ -153,3 +153,13 @@ def test_a_later_prompt_reads_the_spelled_control_token_as_servers_do(tiny_token
     assert decoded(tiny_tokenizer, second.token_ids[second.weights > 0]) == f"No.{END}"
     assert decoded(tiny_tokenizer, first.token_ids[first.weights > 0]) == f"Write {END}.{END}"
     assert SPLIT_PER_TURN in result.notes
+
+
+def test_an_answer_that_no_ids_give_back_is_dropped_with_its_text() -> None:
+    words = Tokenizer(models.WordLevel({"<unk>": 0, "q": 1, "a": 2, "qa": 3}, unk_token="<unk>"))
+    assert prompt_ids("qa", words) == [3], "prompt and answer merge"
+    assert words.decode([1, 2]) != "qa", "and apart they read otherwise"
+    [result] = encode([Rendered(4, PLACE, "qa", (Span(1, 2),))], words, max_length=8)
+    assert isinstance(result, Dropped)
+    assert (result.row, result.reason) == (4, INEXACT)
+    assert "'a'" in result.detail

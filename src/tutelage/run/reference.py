@@ -1,4 +1,4 @@
-"""Generation prompts as a server makes them: by transformers' `apply_chat_template`, without any code of ours.
+"""Generation prompts as a server makes them: by transformers' `apply_chat_template`; nothing of ours renders here.
 
 A template may need its messages in another spelling than the usual one, or an argument. All ways are tried, those that
 ask least of the caller first, and the first that gives the ids in question is what a caller has to do.
@@ -10,25 +10,14 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
-import jinja2
 from transformers import PreTrainedTokenizerBase
 
 from tutelage.recipe import TemplateSection
 from tutelage.records import Conversation, Message
+from tutelage.template.environment import FAILURES
 
 _SWITCHES = ("enable_thinking", "thinking")
 _TOKEN_NAMES = ("bos_token", "eos_token", "pad_token", "unk_token", "sep_token", "cls_token", "mask_token")
-
-# What templates raise, by themselves or through Python.
-_FAILURES = (
-    jinja2.TemplateError,
-    TypeError,
-    ValueError,
-    LookupError,
-    AttributeError,
-    ArithmeticError,
-    RecursionError,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +109,7 @@ class Server:
                 **options,
                 **{**request.arguments, **self.arguments},
             )
-        except _FAILURES:
+        except FAILURES:
             return None
 
     def requests(self, conversation: Conversation, policy: TemplateSection) -> list[Request]:

@@ -32,7 +32,7 @@ _CONSTANTS = 2**16
 _OTHER_TEMPLATE = "name another template with template.name"
 
 # What a template can do wrong while it runs: its own raise, undefined names, and arithmetic on the wrong types.
-_FAILURES = (
+FAILURES = (
     jinja2.TemplateError,
     TypeError,
     ValueError,
@@ -207,7 +207,7 @@ def write(source: str, name: str, *, values: Mapping[str, Any]) -> str:
             return template.render(values)
     except limits.ExceededError as error:
         raise _refusal(error, source, name, expected=error.expected) from error
-    except _FAILURES as error:
+    except FAILURES as error:
         raise _refusal(error, source, name, expected="a conversation that the template can write") from error
 
 

@@ -148,8 +148,8 @@ def _row(items: Sequence[Rendered], parts: _Parts, *, max_length: int) -> Encode
     for item in items:
         notes += item.notes
         made = _examples(item, parts, notes)
-        if made is None:
-            return Dropped(first.row, first.place, INEXACT, "an answer does not survive encoding on its own")
+        if isinstance(made, str):
+            return Dropped(first.row, first.place, INEXACT, f"the answer {made!r} does not survive encoding on its own")
         for one in made:
             longest = max(longest, len(one.ids))
             fits = len(one.ids) <= max_length
@@ -164,9 +164,9 @@ def _row(items: Sequence[Rendered], parts: _Parts, *, max_length: int) -> Encode
     return Encoded(first.row, first.place, tuple(examples), turns_lost, tokens_lost, tuple(dict.fromkeys(notes)))
 
 
-def _examples(item: Rendered, parts: _Parts, notes: list[str]) -> list[_Growing] | None:
-    """The examples that a rendering becomes: one, unless its turns cannot share their ids. None where it cannot be made
-    exact.
+def _examples(item: Rendered, parts: _Parts, notes: list[str]) -> list[_Growing] | str:
+    """The examples that a rendering becomes: one, unless its turns cannot share their ids. Where it cannot be made
+    exact, the beginning of the answer at fault.
 
     Args:
         notes: gets what is told about the ids.
@@ -186,7 +186,7 @@ def _examples(item: Rendered, parts: _Parts, notes: list[str]) -> list[_Growing]
         if answer is None:
             answer = continuation(item, span, prompt=made[-1].ids, tokenizer=parts.tokenizer)
             if answer is None:
-                return None
+                return item.text[span.start : span.end][:60]
             notes += [] if is_typed else [SPLIT_BOUNDARY]
         made[-1].train(answer, span.weight)
         at = span.end
