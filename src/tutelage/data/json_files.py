@@ -14,6 +14,7 @@ from tutelage.data.streams import SAVE_AS_UTF8, decode, wrong_byte
 
 _log = logging.getLogger(__name__)
 _decode_value = json.JSONDecoder().raw_decode
+_DIGITS = b"0123456789"
 _LONG_INTEGER = re.compile(rb"\d{19}")
 _SPACE = re.compile(r"[ \t\r\n]*")
 # Lists that belong to one row: an object that holds one of these is a row, not a wrapper around rows.
@@ -68,8 +69,8 @@ def _jsonl(lines: Iterable[bytes]) -> Iterator[Piece]:
 
 
 def _line(line: bytes) -> Any:
-    # orjson turns integers beyond 64 bits (19 digits and more) into floats.
-    if _LONG_INTEGER.search(line):
+    # orjson turns integers beyond 64 bits (19 digits and more) into floats. Counting digits spares most lines a search.
+    if len(line) - len(line.translate(None, _DIGITS)) >= 19 and _LONG_INTEGER.search(line):
         return _second_opinion(line)
     try:
         return orjson.loads(line)

@@ -41,17 +41,19 @@ class Ledger:
     def add(self, entry: Entry) -> None:
         """Enter the final state of a row that has none yet."""
         row = entry.row
-        assert row >= len(self._codes) or self._codes[row] == _ABSENT, f"row {row} is entered twice"
         missing = row + 1 - len(self._codes)
+        assert missing > 0 or self._codes[row] == _ABSENT, f"row {row} is entered twice"
         if missing > 0:
             self._codes.extend(bytes(missing))
             self._file_of.extend([0] * missing)
             self._line_of.extend([0] * missing)
-        self._file_of[row] = self._files.setdefault(entry.place.file, len(self._files))
-        self._line_of[row] = entry.place.line
-        is_plain = entry.state == "used" and not (entry.reason or entry.detail)
-        self._codes[row] = _PLAIN[entry.split] if is_plain else _NOTED
-        if not is_plain:
+        place = entry.place
+        self._file_of[row] = self._files.setdefault(place.file, len(self._files))
+        self._line_of[row] = place.line
+        if entry.state == "used" and not entry.reason and not entry.detail:
+            self._codes[row] = _PLAIN[entry.split]
+        else:
+            self._codes[row] = _NOTED
             self._note(entry)
         self._states[entry.state] += 1
 
@@ -102,6 +104,18 @@ class Ledger:
             elif code != _ABSENT:
                 place = Place(names[self._file_of[row]], self._line_of[row])
                 yield Entry(row, place, "used", "eval" if code == _EVAL else "train")
+
+    def _lines(self) -> Iterator[bytes]:
+        names = [_writable(name) for name in self._files]
+        plain = _fields(Entry(0, Place("", 0), "used"))  # most rows: no record is made of each
+        splits = {code: split for split, code in _PLAIN.items()}
+        for row, code in enumerate(self._codes):
+            if code == _NOTED:
+                yield orjson.dumps(_fields(self._noted[row]), option=orjson.OPT_APPEND_NEWLINE)
+            elif code != _ABSENT:
+                plain["row"], plain["file"], plain["line"] = row, names[self._file_of[row]], self._line_of[row]
+                plain["split"] = splits[code]
+                yield orjson.dumps(plain, option=orjson.OPT_APPEND_NEWLINE)
 
     def summary(self) -> dict[str, Any]:
         """Counts: rows, used, shortened, dropped, and reasons (of dropped rows, which add up to `dropped`)."""
@@ -154,13 +168,13 @@ class Ledger:
         """
         try:
             with open(path, "wb") as file:
-                file.writelines(_json_line(entry) for entry in self.entries())
+                file.writelines(self._lines())
         except OSError as error:
             raise DataError(f"the ledger cannot be written: {error.strerror}", place=str(path)) from None
 
 
-def _json_line(entry: Entry) -> bytes:
-    fields = {
+def _fields(entry: Entry) -> dict[str, Any]:
+    return {
         "row": entry.row,
         "file": _writable(entry.place.file),
         "line": entry.place.line,
@@ -171,7 +185,6 @@ def _json_line(entry: Entry) -> bytes:
         "turns_lost": entry.turns_lost,
         "tokens_lost": entry.tokens_lost,
     }
-    return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def read_entries(path: str | Path) -> Iterator[Entry]:

@@ -28,7 +28,8 @@ def split(groups: Sequence[str], *, share: float, max_rows: int, seed: int) -> s
     if share <= 0 or max_rows <= 0 or len(sizes) < 2:
         return set()
     limit = min(share * len(groups), max_rows, len(groups) - 1)
-    ordered = sorted(sizes, key=lambda group: _rank(seed, group))
+    salt = blake2b(str(seed).encode(), digest_size=16).digest()
+    ordered = sorted(sizes, key=lambda group: _rank(group, salt))
     held: set[str] = set()
     taken = 0
     for group in ordered:
@@ -40,12 +41,8 @@ def split(groups: Sequence[str], *, share: float, max_rows: int, seed: int) -> s
     return {position for position, group in enumerate(groups) if group in held}
 
 
-def _rank(seed: int, group: str) -> bytes:
-    return blake2b(group.encode(errors="surrogatepass"), digest_size=16, salt=_salt(seed)).digest()
-
-
-def _salt(seed: int) -> bytes:
-    return blake2b(str(seed).encode(), digest_size=16).digest()
+def _rank(group: str, salt: bytes) -> bytes:
+    return blake2b(group.encode(errors="surrogatepass"), digest_size=16, salt=salt).digest()
 
 
 def identity(conversation: Conversation) -> str:

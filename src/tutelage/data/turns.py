@@ -47,7 +47,8 @@ def check_turns(messages: tuple[Message, ...]) -> tuple[Message, ...]:
     asked = [message.content for message in messages[: answers[-1]] if message.role == "user"]
     if asked and not any(text.strip() for text in asked):
         raise Unusable("empty instruction", "every user turn before the last answer is blank")
-    return tuple(replace(m, train=False) if m.role == "assistant" and is_blank(m) else m for m in messages)
+    blank = {number for number in answers if is_blank(messages[number])}
+    return tuple(replace(m, train=False) if n in blank else m for n, m in enumerate(messages)) if blank else messages
 
 
 def is_blank(message: Message) -> bool:

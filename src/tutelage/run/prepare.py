@@ -207,8 +207,9 @@ def _examples_of(store: TokenStore, rows: npt.NDArray[Any]) -> Numbers:
     """Numbers of the examples of some rows, in order, each as often as its row stands there."""
     starts = np.searchsorted(store.rows, rows, side="left")
     ends = np.searchsorted(store.rows, rows, side="right")
-    spans = [np.arange(start, end) for start, end in zip(starts, ends, strict=True)]
-    return np.concatenate(spans).astype(np.int64) if spans else np.zeros(0, dtype=np.int64)
+    counts = ends - starts
+    before = np.cumsum(counts) - counts  # how many examples stand before those of each row
+    return np.asarray(np.arange(counts.sum()) + np.repeat(starts - before, counts), dtype=np.int64)
 
 
 def _refuse_empty(prepared: Prepared) -> None:
