@@ -23,6 +23,13 @@ COMMON: dict[str, Any] = {
 ENDS: dict[str, Any] = {"vocab_size": VOCAB, "bos_token_id": 1, "eos_token_id": 2}
 ALIBI: dict[str, Any] = {**ENDS, "d_model": 32, "n_heads": 4, "n_layers": 2, "max_seq_len": CONTEXT}
 EXPERTS: dict[str, Any] = {**COMMON, "num_local_experts": 4, "num_experts_per_tok": 2, "sliding_window": None}
+SINKS: dict[str, Any] = {
+    **COMMON,
+    "head_dim": 8,
+    "num_local_experts": 2,
+    "num_experts_per_tok": 1,
+    "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0},
+}
 
 CONFIGS: dict[str, Callable[[], PreTrainedConfig]] = {
     "llama": lambda: t.LlamaConfig(**COMMON),
@@ -37,6 +44,7 @@ CONFIGS: dict[str, Callable[[], PreTrainedConfig]] = {
     "mixtral": lambda: t.MixtralConfig(**EXPERTS),
     "mistral with a short window": lambda: t.MistralConfig(**COMMON, sliding_window=16),
     "gemma2": lambda: t.Gemma2Config(**COMMON, head_dim=8, sliding_window=64, final_logit_softcapping=2.0),
+    "gpt-oss": lambda: t.GptOssConfig(**SINKS),
     "falcon": lambda: t.FalconConfig(**ENDS, hidden_size=32, num_hidden_layers=2, num_attention_heads=4),
     "mpt": lambda: t.MptConfig(**ALIBI),
     "llama4": lambda: t.Llama4TextConfig(**EXPERTS, head_dim=8, intermediate_size_mlp=48),

@@ -24,7 +24,7 @@ HEADS: dict[str, dict[str, Any]] = {
 @pytest.fixture(params=[16, 32, 10_000], ids=["16 a chunk", "32 a chunk", "one chunk"])
 def chunk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """Positions in a chunk; 70 positions make 5, 3 and 1 of them."""
-    monkeypatch.setitem(loss.CHUNK_LOGITS, "cpu", request.param * V)
+    monkeypatch.setattr(loss, "CHUNK", request.param * V)
     return int(request.param)
 
 
@@ -115,7 +115,7 @@ class Largest(TorchDispatchMode):
 
 
 def test_logits_of_all_positions_never_stand_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(loss.CHUNK_LOGITS, "cpu", 16 * V)
+    monkeypatch.setattr(loss, "CHUNK", 16 * V)
     hidden_ND, targets_N, weights_N, head = given("softcap")
     with Largest() as seen:
         loss_sum(hidden_ND, targets_N, weights_N=weights_N, head=head).backward()

@@ -14,7 +14,8 @@ import torch
 from torch.nn.functional import pad
 
 ROUND = 128  # positions
-CHUNK_LOGITS = {"cpu": 1 << 20, "cuda": 1 << 26}  # numbers in a chunk's logits: on CPU they stay in the cache
+CHUNK = 1 << 26  # numbers in a chunk's logits: large, so that its matrix products run at full speed
+BLOCK = {"cpu": 1 << 20}  # numbers that go through softmax together in fp32: on CPU they stay in the cache
 
 
 @dataclass(frozen=True)
@@ -69,26 +70,23 @@ class _LinearCrossEntropy(torch.autograd.Function):
         head: Head,
     ) -> torch.Tensor:
         needs_hidden, needs_weight, needs_bias = ctx.needs_input_grad[:3]
-        compute = hidden_ND.dtype
-        weight = weight_VD.to(compute)
-        grad_hidden = torch.zeros_like(hidden_ND) if needs_hidden else None
-        grad_weight = torch.zeros_like(weight_VD, dtype=torch.float32) if needs_weight else None
+        weight = weight_VD.to(hidden_ND.dtype)
+        grad_hidden = torch.empty_like(hidden_ND) if needs_hidden else None
+        grad_weight = torch.zeros_like(weight_VD, dtype=torch.float32) if needs_weight and not len(targets_N) else None
         grad_bias = torch.zeros_like(bias_V, dtype=torch.float32) if needs_bias and bias_V is not None else None
         total = torch.zeros((), dtype=torch.float32, device=hidden_ND.device)
-        chunk = max(16, CHUNK_LOGITS.get(hidden_ND.device.type, 1 << 24) // weight_VD.shape[0])
+        chunk = max(16, CHUNK // weight_VD.shape[0])
         for at in range(0, hidden_ND.shape[0], chunk):
             part = slice(at, at + chunk)
-            loss, grad_CV = _chunk(hidden_ND[part], weight, bias_V, targets_N[part], weights_N[part], head)
-            total += loss
-            if grad_hidden is None and grad_weight is None and grad_bias is None:
-                continue
-            low_CV = grad_CV.to(compute)
+            logits_CV = hidden_ND[part] @ weight.T
+            total += _to_gradient(logits_CV, targets_N[part], weights_N[part], bias_V=bias_V, head=head)
             if grad_hidden is not None:
-                grad_hidden[part] = low_CV @ weight
-            if grad_weight is not None:
-                grad_weight += low_CV.T @ hidden_ND[part]
+                torch.mm(logits_CV, weight, out=grad_hidden[part])
+            if needs_weight:
+                product = logits_CV.T @ hidden_ND[part]
+                grad_weight = product.float() if grad_weight is None else grad_weight.add_(product)
             if grad_bias is not None:
-                grad_bias += grad_CV.sum(0)
+                grad_bias += logits_CV.sum(0, dtype=torch.float32)
         ctx.grads = (grad_hidden, grad_weight, grad_bias)
         ctx.dtypes = (weight_VD.dtype, None if bias_V is None else bias_V.dtype)
         return total
@@ -109,16 +107,33 @@ class _LinearCrossEntropy(torch.autograd.Function):
         )
 
 
-def _chunk(
-    hidden_CD: torch.Tensor,
-    weight_VD: torch.Tensor,
+def _to_gradient(
+    logits_CV: torch.Tensor,
+    targets_C: torch.Tensor,
+    weights_C: torch.Tensor,
+    *,
+    bias_V: torch.Tensor | None,
+    head: Head,
+) -> torch.Tensor:
+    """Loss of a chunk of raw products hidden @ weight.T, which are overwritten by the loss's gradient by them."""
+    total = torch.zeros((), dtype=torch.float32, device=logits_CV.device)
+    rows = max(8, BLOCK.get(logits_CV.device.type, CHUNK) // logits_CV.shape[1])
+    for at in range(0, len(logits_CV), rows):
+        part = slice(at, at + rows)
+        loss, grad_CV = _block(logits_CV[part].float(), bias_V, targets_C[part], weights_C[part], head)
+        logits_CV[part] = grad_CV
+        total += loss
+    return total
+
+
+def _block(
+    logits_CV: torch.Tensor,
     bias_V: torch.Tensor | None,
     targets_C: torch.Tensor,
     weights_C: torch.Tensor,
     head: Head,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Loss of a chunk and its gradient by the raw product hidden @ weight.T, fp32, (C, V)."""
-    logits_CV = (hidden_CD @ weight_VD.T).float()
+    """Loss of a few positions and its gradient by the raw product, fp32, (C, V)."""
     if bias_V is not None:
         logits_CV += bias_V.float()
     if head.scale != 1.0:

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 import torch
 from torch.nn.functional import scaled_dot_product_attention
-from transformers import MistralConfig, MistralForCausalLM
 
 from tests.architectures import CONFIGS, VOCAB, tiny
 from tests.small import Listening, examples, gap, gradients, questions
@@ -22,10 +21,23 @@ from tutelage.tokens.batches import packed_batch, padded_batch
 from tutelage.training.packing_law import packing_problem, rows_problem
 
 LENGTHS = (40, 17, 2, 23, 17, 3)
-BY_ROWS = ("llama", "qwen2", "qwen3", "phi3", "olmo2", "gpt2", "opt", "cohere", "granite", "mixtral", "llama4")
+BY_ROWS = (
+    "llama",
+    "qwen2",
+    "qwen3",
+    "phi3",
+    "olmo2",
+    "gpt2",
+    "opt",
+    "cohere",
+    "granite",
+    "mixtral",
+    "llama4",
+    "gemma2",
+    "gpt-oss",
+    "mistral with a short window",
+)
 OWN = {
-    "mistral with a short window": "a sliding window of 16 tokens is shorter than a row of 40",
-    "gemma2": "softcap",
     "falcon": "its layers take no other attention",
     "mpt": "its layers take no other attention",
 }
@@ -92,10 +104,14 @@ def test_what_does_not_fit_is_told_and_the_models_own_attention_stays(name: str)
         check_the_law(language_model, rows)
 
 
-def test_one_row_is_checked_too() -> None:
+def test_one_row_is_checked_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """A single row cannot leak, but attention that does not fit would still fail on it."""
-    language_model = ready("gemma2")
-    assert "softcap" in (rows_problem(language_model, examples((30,), vocab=VOCAB)) or "")
+
+    def unfit(*_: Any, **__: Any) -> Any:
+        raise attention.UnsupportedAttention("no such attention")
+
+    monkeypatch.setattr(attention, "rows_attention", unfit)
+    assert "no such attention" in (rows_problem(ready("llama"), examples((30,), vocab=VOCAB)) or "")
 
 
 def leaking(_: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *__: Any, **settings: Any) -> Any:
@@ -163,22 +179,18 @@ def test_rows_are_padded_where_packing_is_refused(make_recipe, tmp_path: Path, t
     assert batch.token_ids_BT.shape[0] == len(batch.row_lengths) == 2
 
 
-def test_a_held_out_row_longer_than_the_window_is_seen_before_training(make_recipe, tmp_path, tiny_model) -> None:
+def test_the_longest_held_out_row_is_probed(make_recipe, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The longest row of both halves decides: evaluation must not fail in the middle of a run."""
-    folder = tmp_path / "mistral"
-    config = {**CONFIGS["mistral with a short window"]().to_dict(), "vocab_size": 500, "sliding_window": 40}
-    torch.manual_seed(0)
-    MistralForCausalLM(MistralConfig(**config)).save_pretrained(folder)
-    for name in ("tokenizer.json", "tokenizer_config.json"):
-        (folder / name).write_bytes((tiny_model / name).read_bytes())
+
+    def short_sighted(module: Any, query: torch.Tensor, *given: Any, row_layout: Any, **settings: Any) -> Any:
+        if row_layout.longest > 40:
+            raise attention.UnsupportedAttention("a row of more than 40 tokens")
+        return RIGHT(module, query, *given, row_layout=row_layout, **settings)
+
+    monkeypatch.setattr(attention, "rows_attention", short_sighted)
     held = tmp_path / "held.jsonl"
     held.write_text('{"instruction": "Say it.", "output": "' + "The cat says 7. " * 4 + '"}\n', encoding="utf-8")
-    recipe = make_recipe(
-        questions(12),
-        model={"name_or_path": str(folder)},
-        data={"eval_sources": [str(held)]},
-        tokens={"max_length": 90},
-    )
+    recipe = make_recipe(questions(12), data={"eval_sources": [str(held)]}, tokens={"max_length": 90})
     engine, told = engine_of(recipe)
     assert engine.held_out is not None
     lengths = [
@@ -186,7 +198,7 @@ def test_a_held_out_row_longer_than_the_window_is_seen_before_training(make_reci
         for plan in (engine.plan, engine.held_out)
     ]
     assert lengths[0] <= 40 < lengths[1]
-    assert "a sliding window of 40 tokens is shorter than a row" in told
+    assert "a row of more than 40 tokens" in told
 
 
 @pytest.mark.parametrize("wrong", [{"scale": 2.0}, {"softcap": 1.0}, {"weight_VD": "other"}])

@@ -1,23 +1,29 @@
 """Causal attention by row lengths: several rows in one sequence, each seeing only itself, without a dense mask.
 
-Shapes: R rows of a bucket, L their padded length, H heads, T tokens of the sequence, D head size.
+Shapes: T tokens of the sequence, H query heads, K key and value heads, D head size; R rows of a bucket, L their padded
+length; S slots, the padded rows of all buckets one after the other.
 
-Rows of similar length are gathered into a padded bucket. Padding on the right needs no mask: under causal attention no
+Rows of similar length are gathered into padded buckets. Padding on the right needs no mask: under causal attention no
 real token ever looks at what stands after it.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import torch
-from torch.nn.functional import pad, scaled_dot_product_attention
-from torch.nn.utils.rnn import pad_sequence
+from torch.nn.attention.varlen import varlen_attn
+from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, PreTrainedModel
 from transformers.masking_utils import AttentionMaskInterface
 
 NAME = "tutelage_rows"
 SHORT = 512  # up to here plain matrix products are faster on CPU than the fused kernel (bf16)
 WASTE = 0.15  # a bucket takes rows in while padding stays below this share of it
+
+
+Parts = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+"""Queries (T, H, D), keys and values (T, K, D)."""
 
 
 class UnsupportedAttention(Exception):
@@ -45,42 +51,67 @@ def _no_mask(*_: Any, **__: Any) -> None:
     return None
 
 
-def rows_attention(
-    module: torch.nn.Module,
-    query_BHTD: torch.Tensor,
-    key_BHTD: torch.Tensor,
-    value_BHTD: torch.Tensor,
-    attention_mask: torch.Tensor | None,
-    **settings: Any,
-) -> tuple[torch.Tensor, None]:
-    """Attention in the form that transformers calls; `settings["row_lengths"]` comes from the batch.
+class RowLayout:
+    """Where the rows of a packed sequence lie, and in which slots of padded buckets attention sees them. Made once per
+    batch, read by every layer.
 
-    Returns:
-        (B, T, H, D) and no weights.
-
-    Raises:
-        UnsupportedAttention: masks, soft caps, sinks, biases, or windows shorter than a row.
+    Attributes:
+        lengths: tokens of each row; what is left of the sequence counts as a row of its own.
+        longest: of the rows.
+        buckets: (R, L) of each.
     """
-    row_lengths: Sequence[int] | None = settings.get("row_lengths")
-    if row_lengths is None:
-        raise UnsupportedAttention("row lengths do not reach the attention layers")
-    _refuse_variants(settings, attention_mask, max(row_lengths))
-    attend = _Attend(settings.get("scaling"), float(settings.get("dropout") or 0.0))
-    # Rotary embeddings leave queries and keys in fp32 under autocast; values have the dtype of matrix products.
-    query_BHTD, key_BHTD = query_BHTD.to(value_BHTD.dtype), key_BHTD.to(value_BHTD.dtype)
-    if query_BHTD.shape[0] > 1 or len(row_lengths) == 1:
-        return attend(query_BHTD, key_BHTD, value_BHTD).transpose(1, 2), None
-    rest = query_BHTD.shape[2] - sum(row_lengths)
-    parts = [*row_lengths, rest]
-    sequences = [tensor[0].transpose(0, 1).split(parts) for tensor in (query_BHTD, key_BHTD, value_BHTD)]
-    rows_THD: list[torch.Tensor] = [sequences[0][0]] * len(row_lengths)
-    for bucket in buckets(row_lengths):
-        padded = (pad_sequence([part[row] for row in bucket], batch_first=True).transpose(1, 2) for part in sequences)
-        out_RLHD = attend(*padded).transpose(1, 2)
-        for place, row in enumerate(bucket):
-            rows_THD[row] = out_RLHD[place, : row_lengths[row]]
-    padding_THD = rows_THD[0].new_zeros(rest, *rows_THD[0].shape[1:])
-    return torch.cat([*rows_THD, padding_THD])[None], None
+
+    def __init__(self, row_lengths: Sequence[int], *, tokens: int, device: torch.device) -> None:
+        rest = tokens - sum(row_lengths)
+        self.longest = max(row_lengths)
+        self.lengths = (*row_lengths, rest) if rest else tuple(row_lengths)
+        self._device = device
+        starts = torch.tensor([0, *self.lengths]).cumsum(0)
+        self.buckets: list[tuple[int, int]] = []
+        self._tokens: list[torch.Tensor] = []  # of each bucket: the token in each slot, (R, L)
+        self._is_pad: list[torch.Tensor] = []
+        for members in buckets(self.lengths):
+            length = _rounded(self.lengths[members[0]], least=16)
+            rows = torch.tensor(members + members[-1:] * (_rounded(len(members)) - len(members)))
+            is_extra = torch.arange(len(rows)) >= len(members)
+            own = torch.tensor(self.lengths)[rows]
+            position_RL = torch.arange(length).expand(len(rows), length)
+            self._is_pad.append((position_RL >= own[:, None]) | is_extra[:, None])
+            self._tokens.append(starts[rows][:, None] + position_RL.minimum(own[:, None] - 1))
+            self.buckets.append((len(rows), length))
+        self.starts = starts.to(torch.int32).to(device)
+        self._made: dict[tuple[int, int], tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = {}
+
+    def slots(self, heads: int, of: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """For tensors with `of` heads that are seen by `heads` query heads, in order (R, H, L) of each bucket:
+        (T * of) -> slots, (T * heads) -> its slot, and the slots that hold no token."""
+        if (heads, of) not in self._made:
+            self._made[heads, of] = self._slots(heads, of)
+        return self._made[heads, of]
+
+    def _slots(self, heads: int, of: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        head_H = torch.arange(heads)[:, None]
+        into, pads, token, head = [], [], [], []
+        for token_RL, is_pad_RL in zip(self._tokens, self._is_pad, strict=True):
+            token_RHL = token_RL[:, None].expand(-1, heads, -1)
+            head_RHL = head_H.expand_as(token_RHL)
+            into.append((token_RHL * of + head_RHL // (heads // of)).flatten())
+            pads.append(is_pad_RL[:, None].expand_as(token_RHL).flatten())
+            token.append(token_RHL.flatten())
+            head.append(head_RHL.flatten())
+        is_pad = torch.cat(pads)
+        real = (~is_pad).nonzero().squeeze(1)
+        back = torch.empty(int(sum(self.lengths)) * heads, dtype=torch.int64)
+        back[(torch.cat(token) * heads + torch.cat(head))[real]] = real
+        pad_slots = is_pad.nonzero().squeeze(1)
+        return torch.cat(into).to(self._device), back.to(self._device), pad_slots.to(self._device)
+
+
+def _rounded(count: int, *, least: int = 1) -> int:
+    """The next multiple of an eighth of its size. CPU kernels are kept for every shape that they meet: few shapes keep
+    a long run's memory small."""
+    grain = max(least, 1 << max(0, count.bit_length() - 3))
+    return -(-count // grain) * grain
 
 
 def buckets(row_lengths: Sequence[int]) -> list[list[int]]:
@@ -98,53 +129,183 @@ def buckets(row_lengths: Sequence[int]) -> list[list[int]]:
     return groups
 
 
-class _Attend:
-    """Causal scaled dot product attention with grouped heads."""
+class _IntoSlots(torch.autograd.Function):
+    """(T, K, D) -> (S * H, D). Both ways are gathers: each token has one slot per query head."""
 
-    def __init__(self, scale: float | None, dropout: float) -> None:
-        self.scale, self.dropout = scale, dropout
+    @staticmethod
+    def forward(ctx: Any, part_TKD: torch.Tensor, layout: RowLayout, heads: int) -> torch.Tensor:
+        ctx.layout, ctx.heads, ctx.shape = layout, heads, part_TKD.shape
+        into, _, _ = layout.slots(heads, part_TKD.shape[1])
+        return part_TKD.reshape(-1, part_TKD.shape[2]).index_select(0, into)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        tokens, own, size = ctx.shape
+        _, back, _ = ctx.layout.slots(ctx.heads, own)
+        grad = grads[0].index_select(0, back)
+        if own != ctx.heads:
+            grad = grad.view(tokens, own, ctx.heads // own, size).sum(2)
+        return grad.view(tokens, own, size), None, None
+
+
+class _FromSlots(torch.autograd.Function):
+    """(S * H, D) -> (T, H, D); slots without a token get no gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, slots: torch.Tensor, layout: RowLayout, heads: int) -> torch.Tensor:
+        ctx.layout, ctx.heads = layout, heads
+        _, back, _ = layout.slots(heads, heads)
+        return slots.index_select(0, back).view(-1, heads, slots.shape[1])
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        into, _, pads = ctx.layout.slots(ctx.heads, ctx.heads)
+        grad_THD = grads[0]
+        return grad_THD.reshape(-1, grad_THD.shape[2]).index_select(0, into).index_fill_(0, pads, 0), None, None
+
+
+def rows_attention(
+    module: torch.nn.Module,
+    query_BHTD: torch.Tensor,
+    key_BHTD: torch.Tensor,
+    value_BHTD: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    **settings: Any,
+) -> tuple[torch.Tensor, None]:
+    """Attention in the form that transformers calls; `settings["row_layout"]` comes from the batch.
+
+    Returns:
+        (B, T, H, D) and no weights.
+
+    Raises:
+        UnsupportedAttention: masks or biases.
+    """
+    layout: RowLayout | None = settings.get("row_layout")
+    if layout is None:
+        raise UnsupportedAttention("row lengths do not reach the attention layers")
+    attend = _Attend(settings, attention_mask, layout.longest)
+    # Rotary embeddings leave queries and keys in fp32 under autocast; values have the dtype of matrix products.
+    parts = (query_BHTD.to(value_BHTD.dtype), key_BHTD.to(value_BHTD.dtype), value_BHTD)
+    if query_BHTD.shape[0] > 1 or len(layout.lengths) == 1:
+        heads = query_BHTD.shape[1]
+        query, key, value = (_repeated(part, heads) for part in parts)
+        return attend(query, key, value).transpose(1, 2), None
+    query_THD, key_TKD, value_TKD = (part[0].transpose(0, 1) for part in parts)
+    if query_THD.device.type == "cuda" and query_THD.dtype != torch.float32 and attend.is_flash:
+        return attend.varlen((query_THD, key_TKD, value_TKD), layout)[None], None
+    return _by_buckets(attend, (query_THD, key_TKD, value_TKD), layout)[None], None
+
+
+def _repeated(part_BHTD: torch.Tensor, heads: int) -> torch.Tensor:
+    """Key and value heads as often as query heads share them."""
+    own = part_BHTD.shape[1]
+    return part_BHTD if own == heads else part_BHTD.repeat_interleave(heads // own, 1)
+
+
+def _by_buckets(attend: "_Attend", parts: Parts, layout: RowLayout) -> torch.Tensor:
+    heads = parts[0].shape[1]
+    counts = [rows * heads * length for rows, length in layout.buckets]
+    slots: list[tuple[torch.Tensor, ...]] = [
+        _IntoSlots.apply(part, layout, heads).split(counts)  # type: ignore[no-untyped-call]
+        for part in parts
+    ]
+    made = []
+    for place, (rows, length) in enumerate(layout.buckets):
+        query, key, value = (part[place].view(rows, heads, length, -1) for part in slots)
+        made.append(attend(query, key, value).reshape(-1, value.shape[-1]))
+    out_THD: torch.Tensor = _FromSlots.apply(torch.cat(made), layout, heads)  # type: ignore[no-untyped-call]
+    return out_THD
+
+
+class _Attend:
+    """Causal scaled dot product attention, with a sliding window, a soft cap or sinks where the layer has them."""
+
+    def __init__(self, settings: dict[str, Any], attention_mask: torch.Tensor | None, longest: int) -> None:
+        if attention_mask is not None:
+            raise UnsupportedAttention("the model brings a mask of its own")
+        if settings.get("position_bias") is not None:
+            raise UnsupportedAttention("the model uses position_bias in attention")
+        self.scale: float | None = settings.get("scaling")
+        self.dropout = float(settings.get("dropout") or 0.0)
+        self.softcap: float | None = settings.get("softcap")
+        self.sinks_H: torch.Tensor | None = settings.get("s_aux")
+        window: int | None = settings.get("sliding_window")
+        self.window = window if window is not None and window < longest else None
+
+    @property
+    def is_flash(self) -> bool:
+        """Whether flash attention's kernel does all of it."""
+        return self.softcap is None and self.sinks_H is None and not self.dropout
 
     def __call__(self, query_RHLD: torch.Tensor, key_RHLD: torch.Tensor, value_RHLD: torch.Tensor) -> torch.Tensor:
-        grouped = query_RHLD.shape[1] != key_RHLD.shape[1]
-        on_cpu = query_RHLD.device.type == "cpu"
-        if grouped and on_cpu:
-            groups = query_RHLD.shape[1] // key_RHLD.shape[1]
-            key_RHLD, value_RHLD = (part.repeat_interleave(groups, 1) for part in (key_RHLD, value_RHLD))
-            grouped = False
-        if on_cpu and query_RHLD.dtype == torch.bfloat16 and query_RHLD.shape[2] <= SHORT and not self.dropout:
-            return batched_products(query_RHLD, key_RHLD, value_RHLD=value_RHLD, scale=self.scale)
+        is_short = (
+            query_RHLD.device.type == "cpu" and query_RHLD.dtype == torch.bfloat16 and query_RHLD.shape[2] <= SHORT
+        )
+        if self.softcap is not None or self.sinks_H is not None or (is_short and not self.dropout):
+            return self._by_products(query_RHLD, key_RHLD, value_RHLD)
+        length = query_RHLD.shape[2]
+        mask_LL = None if self.window is None else seen(length, self.window).to(query_RHLD.device)
         return scaled_dot_product_attention(
             query_RHLD,
             key_RHLD,
             value_RHLD,
+            attn_mask=mask_LL,
             dropout_p=self.dropout,
-            is_causal=True,
+            is_causal=mask_LL is None,
             scale=self.scale,
-            enable_gqa=grouped,
         )
 
+    def _by_products(self, query_RHLD: torch.Tensor, key_RHLD: torch.Tensor, value_RHLD: torch.Tensor) -> torch.Tensor:
+        """Two batched matrix products: for short rows in bf16 on CPU two to three times as fast, forward and backward,
+        as the fused kernel."""
+        heads, length, size = query_RHLD.shape[1:]
+        query, key, value = (part.flatten(0, 1) for part in (query_RHLD, key_RHLD, value_RHLD))
+        hidden_LL = hidden(length, self.window, dtype=query.dtype).to(query.device)
+        scale = size**-0.5 if self.scale is None else self.scale
+        if self.softcap is None:
+            scores = torch.baddbmm(hidden_LL, query, key.transpose(1, 2), alpha=scale)
+        else:
+            capped = torch.tanh(torch.bmm(query, key.transpose(1, 2)) * (scale / self.softcap)) * self.softcap
+            scores = capped + hidden_LL
+        weights = torch.dropout(self._softmax(scores, heads), self.dropout, self.dropout > 0)
+        out_RHLD: torch.Tensor = torch.bmm(weights, value).unflatten(0, (-1, heads))
+        return out_RHLD
 
-def batched_products(
-    query_RHLD: torch.Tensor, key_RHLD: torch.Tensor, *, value_RHLD: torch.Tensor, scale: float | None
-) -> torch.Tensor:
-    """Causal attention as two batched matrix products: for short rows in bf16 on CPU two to three times as fast,
-    forward and backward, as the fused kernel."""
-    rows, heads, length, size = query_RHLD.shape
-    # Kernels are kept for every shape that they meet: rounded shapes keep a long run's memory small.
-    fill = (0, 0, 0, -length % 32, 0, 0, 0, -rows % 4)
-    query, key, value = (pad(part, fill).flatten(0, 1) for part in (query_RHLD, key_RHLD, value_RHLD))
-    future_LL = torch.full((query.shape[1],) * 2, float("-inf"), dtype=query.dtype).triu(1)
-    scores = torch.baddbmm(future_LL, query, key.transpose(1, 2), alpha=size**-0.5 if scale is None else scale)
-    out_RHLD: torch.Tensor = torch.bmm(scores.softmax(-1), value).unflatten(0, (-1, heads))
-    return out_RHLD[:rows, :, :length]
+    def _softmax(self, scores: torch.Tensor, heads: int) -> torch.Tensor:
+        """Weights from scores, (R * H, L, L); a sink takes its share of each head's attention and gives nothing."""
+        if self.sinks_H is None:
+            return scores.softmax(-1)
+        sinks = self.sinks_H.to(scores.dtype).repeat(len(scores) // heads)[:, None, None]
+        return torch.cat([scores, sinks.expand(-1, scores.shape[1], 1)], -1).softmax(-1)[..., :-1]
+
+    def varlen(self, parts: Parts, layout: RowLayout) -> torch.Tensor:
+        """Flash attention over rows of any length, without padding (CUDA)."""
+        query_THD, key_TKD, value_TKD = parts
+        longest = max(layout.lengths)
+        out_THD = varlen_attn(
+            query_THD,
+            key_TKD,
+            value_TKD,
+            layout.starts,
+            layout.starts,
+            longest,
+            longest,
+            scale=self.scale,
+            window_size=(-1 if self.window is None else self.window - 1, 0),
+            enable_gqa=query_THD.shape[1] != key_TKD.shape[1],
+        )
+        assert isinstance(out_THD, torch.Tensor)
+        return out_THD
 
 
-def _refuse_variants(settings: dict[str, Any], attention_mask: torch.Tensor | None, longest: int) -> None:
-    window = settings.get("sliding_window")
-    if attention_mask is not None:
-        raise UnsupportedAttention("the model brings a mask of its own")
-    if window is not None and longest > window:
-        raise UnsupportedAttention(f"a sliding window of {window} tokens is shorter than a row of {longest}")
-    for name in ("softcap", "s_aux", "position_bias"):
-        if settings.get(name) is not None:
-            raise UnsupportedAttention(f"the model uses {name} in attention")
+@lru_cache(maxsize=64)
+def seen(length: int, window: int | None) -> torch.Tensor:
+    """Which token (L) sees which (L): itself, and before it as many as the window holds."""
+    seen_LL = torch.ones(length, length, dtype=torch.bool).tril()
+    return seen_LL if window is None else seen_LL.triu(1 - window)
+
+
+@lru_cache(maxsize=64)
+def hidden(length: int, window: int | None, *, dtype: torch.dtype) -> torch.Tensor:
+    """What is added to scores: nothing where a token is seen, minus infinity elsewhere, (L, L)."""
+    return torch.zeros(length, length, dtype=dtype).masked_fill_(~seen(length, window), float("-inf"))

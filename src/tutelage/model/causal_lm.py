@@ -67,8 +67,11 @@ class CausalLM:
 
     def _inputs(self, batch: Batch) -> dict[str, object]:
         inputs = {"input_ids": batch.token_ids_BT, "position_ids": batch.position_ids_BT, "use_cache": False}
-        by_rows = attention.name_of(self.model) == attention.NAME
-        return {**inputs, "row_lengths": batch.row_lengths} if by_rows else inputs
+        if attention.name_of(self.model) != attention.NAME:
+            return inputs
+        packed = batch.token_ids_BT.shape[0] == 1
+        tokens = batch.token_ids_BT.numel() if packed else sum(batch.row_lengths)
+        return {**inputs, "row_layout": attention.RowLayout(batch.row_lengths, tokens=tokens, device=self.device)}
 
 
 def head_of(model: PreTrainedModel) -> Head | None:
