@@ -11,33 +11,18 @@ has read its rows before, ours reads them within. "again" is a second process th
 
 import argparse
 import json
-import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-SHARED = Path(os.environ.get("TUTELAGE_SHARED", "../shared/assets"))
+from benchmarks.inputs import write_config, write_rows, write_tokenizer
+from benchmarks.runs import last_json, peer
+
 MAX_LENGTH = 1024
-# The marks are for the peer, which finds answers by them.
-TEMPLATE = """{%- for message in messages %}
-  {{- '<|im_start|>' + message['role'] + '\\n' }}
-  {%- if message['role'] == 'assistant' %}
-    {%- generation %}
-      {{- message['content'] + '<|im_end|>' }}
-    {%- endgeneration %}
-    {{- '\\n' }}
-  {%- else %}
-    {{- message['content'] + '<|im_end|>\\n' }}
-  {%- endif %}
-{%- endfor %}
-{%- if add_generation_prompt %}
-  {{- '<|im_start|>assistant\\n' }}
-{%- endif %}"""
 
 
 def main() -> None:
@@ -53,31 +38,10 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory(prefix="tutelage-bench-") as folder:
         work = Path(folder)
-        write_inputs(work)
+        write_tokenizer(work / "model")
+        write_config(work / "model")
+        write_rows(work / "rows.jsonl")
         compare(work, options)
-
-
-def write_inputs(work: Path) -> None:
-    """A model folder (tokenizer, template and a configuration, no weights) and the rows as messages."""
-    model = work / "model"
-    model.mkdir()
-    shutil.copy(SHARED / "tokenizers" / "smollm2" / "tokenizer.json", model)
-    tokens = {"bos_token": "<|im_start|>", "eos_token": "<|im_end|>", "pad_token": "<|endoftext|>"}
-    write_json(
-        model / "tokenizer_config.json",
-        {"tokenizer_class": "PreTrainedTokenizerFast", "chat_template": TEMPLATE} | tokens,
-    )
-    write_json(model / "config.json", {"model_type": "llama", "vocab_size": 49152, "max_position_embeddings": 8192})
-    with (work / "rows.jsonl").open("w", encoding="utf-8") as file:
-        for row in json.loads((SHARED / "datasets" / "alpaca" / "alpaca_data.json").read_text(encoding="utf-8")):
-            asked = f"{row['instruction']}\n{row['input']}" if row["input"] else row["instruction"]
-            turns = [{"role": "user", "content": asked}, {"role": "assistant", "content": row["output"]}]
-            file.write(json.dumps({"messages": turns}, ensure_ascii=False) + "\n")
-
-
-def write_json(path: Path, value: Any) -> None:
-    """A value as a JSON file."""
-    path.write_text(json.dumps(value), encoding="utf-8")
 
 
 def measure(work: Path) -> dict[str, Any]:
@@ -132,19 +96,9 @@ def run_ours(work: Path) -> dict[str, Any]:
 
 def run_peer(work: Path, options: argparse.Namespace, *flags: str) -> float:
     """Seconds that the peer takes to prepare the same rows."""
-    script = SHARED.parent / "peers" / f"{options.peer}_sft.py"
     inputs = ["--model", str(work / "model"), "--data", str(work / "rows.jsonl"), "--max-length", str(MAX_LENGTH)]
-    seconds: float = last_json([options.peer_python, str(script), *inputs, "--prepare-only", *flags])["prepare_s"]
+    seconds: float = peer(options.peer, options.peer_python, [*inputs, "--prepare-only", *flags])["prepare_s"]
     return seconds
-
-
-def last_json(command: list[str]) -> dict[str, Any]:
-    """The JSON object on the last line that a command prints."""
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "HF_HUB_OFFLINE": "1"})
-    if done.returncode:
-        sys.exit(f"{' '.join(command)}\n{done.stderr[-3000:]}")
-    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return result
 
 
 if __name__ == "__main__":

@@ -18,7 +18,11 @@ SOURCES = [*FILES, *sorted((ROOT / "pupil").glob("*.py")), *sorted((ROOT / "benc
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 FORBIDDEN_NAMES = {"utils", "util", "common", "helpers", "helper", "misc", "manager", "managers"}
 # Packages that a user may do without, or that only one path needs and that take seconds to import.
-LAZY = {"datasets": "tutelage.data.hub"}
+LAZY = {
+    "datasets": "tutelage.data.hub",
+    "resource": "tutelage.training.meter",
+    "bitsandbytes": "tutelage.training.optimizer",
+}
 # Base classes of our own that may be inherited from: the error tree and the sections of the recipe.
 OWN_BASES_ALLOWED = {"tutelage.errors", "tutelage.recipe"}
 LOOP = "tutelage.training.loop.fit"

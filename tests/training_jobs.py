@@ -16,6 +16,7 @@ from tutelage.tokens.packing import one_each, pack
 from tutelage.tokens.store import StoreWriter, TokenStore
 from tutelage.training.checkpoint import Checkpoints, TrainState
 from tutelage.training.loop import Job
+from tutelage.training.meter import Speed
 from tutelage.training.step import StepResult
 
 
@@ -26,11 +27,13 @@ class Notebook:
         self.losses: list[float] = []
         self.rates: list[float] = []
         self.evaluations: list[tuple[int, float]] = []
+        self.speeds: list[Speed] = []
 
-    def step(self, state: TrainState, result: StepResult, *, learning_rate: float) -> None:
+    def step(self, state: TrainState, result: StepResult, *, learning_rate: float, speed: Speed) -> None:
         assert state.step == len(self.losses) + 1 or self.losses == []
         self.losses.append(result.loss)
         self.rates.append(learning_rate)
+        self.speeds.append(speed)
 
     def evaluated(self, state: TrainState, loss: float) -> None:
         self.evaluations.append((state.step, loss))

@@ -4,14 +4,16 @@ Shapes: N trained positions, C positions of a chunk, D hidden size, V vocabulary
 
 The logits of a chunk live only while its loss and its gradients are computed, in the forward pass: three matrix
 products (logits, gradient of the hidden states, gradient of the head) and no recomputation. Cross entropy of one token:
--log softmax(z)[target] = logsumexp(z) - z[target]; its gradient by z is softmax(z) - onehot(target).
+-log softmax(z)[target] = logsumexp(z) - z[target]; its gradient by z is softmax(z) - onehot(target). `Objective` says
+what else may be trained.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch.nn.functional import pad
+from torch.nn.functional import cross_entropy, pad
 
 ROUND = 128  # positions
 CHUNK = 1 << 26  # numbers in a chunk's logits: large, so that its matrix products run at full speed
@@ -35,8 +37,32 @@ class Head:
     softcap: float | None = None
 
 
-def loss_sum(hidden_ND: torch.Tensor, targets_N: torch.Tensor, *, weights_N: torch.Tensor, head: Head) -> torch.Tensor:
-    """Weighted sum of the cross entropies of N positions, fp32 scalar; divide it by the step's sum of weights (law 5).
+@dataclass(frozen=True)
+class Objective:
+    """What is trained at a token, with p its probability: by default the cross entropy, -log p.
+
+    Attributes:
+        label_smoothing: e of (1 - e) * -log p + e * (mean over the vocabulary of -log p_v) (Szegedy et al. 2016).
+        dft: dynamic fine-tuning (Wu et al. 2025): the token's loss times p, where p is taken as a number without
+            gradient. Tokens that the model holds for unlikely pull less.
+    """
+
+    label_smoothing: float = 0.0
+    dft: bool = False
+
+
+CROSS_ENTROPY = Objective()
+
+
+def loss_sum(
+    hidden_ND: torch.Tensor,
+    targets_N: torch.Tensor,
+    *,
+    weights_N: torch.Tensor,
+    head: Head,
+    objective: Objective = CROSS_ENTROPY,
+) -> torch.Tensor:
+    """Weighted sum of the losses of N positions, fp32 scalar; divide it by the step's sum of weights (law 5).
 
     Args:
         hidden_ND: hidden states that predict the targets, any float dtype.
@@ -51,9 +77,25 @@ def loss_sum(hidden_ND: torch.Tensor, targets_N: torch.Tensor, *, weights_N: tor
         pad(weights_N, (0, rest)),
     )
     loss: torch.Tensor = _LinearCrossEntropy.apply(  # type: ignore[no-untyped-call]
-        hidden_ND, head.weight_VD, head.bias_V, targets_N, weights_N, head
+        hidden_ND, head.weight_VD, head.bias_V, targets_N, weights_N, _Logits(head, objective)
     )
     return loss
+
+
+def token_losses(logits_NV: torch.Tensor, targets_N: torch.Tensor, *, objective: Objective) -> torch.Tensor:
+    """The loss of each position from whole logits, (N), with its graph: for models that make them themselves."""
+    losses_N = cross_entropy(logits_NV, targets_N, reduction="none", label_smoothing=objective.label_smoothing)
+    if not objective.dft:
+        return losses_N
+    return losses_N * logits_NV.detach().softmax(-1).gather(1, targets_N[:, None]).squeeze(1)
+
+
+@dataclass(frozen=True)
+class _Logits:
+    """How logits are made, and what is trained with them."""
+
+    head: Head
+    objective: Objective
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
@@ -67,10 +109,10 @@ class _LinearCrossEntropy(torch.autograd.Function):
         bias_V: torch.Tensor | None,
         targets_N: torch.Tensor,
         weights_N: torch.Tensor,
-        head: Head,
+        how: _Logits,
     ) -> torch.Tensor:
         needs_hidden, needs_weight, needs_bias = ctx.needs_input_grad[:3]
-        weight = weight_VD.to(hidden_ND.dtype)
+        weight = _taken_over("weight", weight_VD, dtype=hidden_ND.dtype)
         grad_hidden = torch.empty_like(hidden_ND) if needs_hidden else None
         grad_weight = torch.zeros_like(weight_VD, dtype=torch.float32) if needs_weight and not len(targets_N) else None
         grad_bias = torch.zeros_like(bias_V, dtype=torch.float32) if needs_bias and bias_V is not None else None
@@ -78,12 +120,15 @@ class _LinearCrossEntropy(torch.autograd.Function):
         chunk = max(16, CHUNK // weight_VD.shape[0])
         for at in range(0, hidden_ND.shape[0], chunk):
             part = slice(at, at + chunk)
-            logits_CV = hidden_ND[part] @ weight.T
-            total += _to_gradient(logits_CV, targets_N[part], weights_N[part], bias_V=bias_V, head=head)
+            count = len(hidden_ND[part])
+            logits_CV = _scratch("logits", (count, len(weight)), like=hidden_ND)
+            torch.mm(hidden_ND[part], weight.T, out=logits_CV)
+            total += _to_gradient(logits_CV, targets_N[part], weights_N[part], bias_V=bias_V, how=how)
             if grad_hidden is not None:
                 torch.mm(logits_CV, weight, out=grad_hidden[part])
             if needs_weight:
-                product = logits_CV.T @ hidden_ND[part]
+                product = _scratch("product", tuple(weight.shape), like=hidden_ND)
+                torch.mm(logits_CV.T, hidden_ND[part], out=product)
                 grad_weight = product.float() if grad_weight is None else grad_weight.add_(product)
             if grad_bias is not None:
                 grad_bias += logits_CV.sum(0, dtype=torch.float32)
@@ -98,13 +143,35 @@ class _LinearCrossEntropy(torch.autograd.Function):
         weight_dtype, bias_dtype = ctx.dtypes
         ctx.grads = None
         return (
-            None if grad_hidden is None else grad_hidden * scale.to(grad_hidden.dtype),
-            None if grad_weight is None else (grad_weight * scale).to(weight_dtype),
+            None if grad_hidden is None else grad_hidden.mul_(scale.to(grad_hidden.dtype)),
+            None if grad_weight is None else grad_weight.mul_(scale).to(weight_dtype),
             None if grad_bias is None else (grad_bias * scale).to(bias_dtype),
             None,
             None,
             None,
         )
+
+
+_KEPT: dict[tuple[str, torch.dtype], torch.Tensor] = {}
+
+
+def _scratch(name: str, shape: tuple[int, ...], *, like: torch.Tensor) -> torch.Tensor:
+    """Room for a product that lives for one chunk only. On CPU it is used again and again: the C library gives blocks
+    of this size back to the operating system, which would zero each page anew."""
+    if like.device.type != "cpu":
+        return like.new_empty(shape)
+    size = math.prod(shape)
+    kept = _KEPT.get((name, like.dtype))
+    if kept is None or kept.numel() < size:
+        kept = _KEPT[name, like.dtype] = like.new_empty(size)
+    return kept[:size].view(shape)
+
+
+def _taken_over(name: str, tensor: torch.Tensor, *, dtype: torch.dtype) -> torch.Tensor:
+    """The tensor in another dtype, in such room; the tensor itself where it has that dtype."""
+    if tensor.dtype == dtype:
+        return tensor
+    return _scratch(name, tuple(tensor.shape), like=tensor.new_empty(0, dtype=dtype)).copy_(tensor)
 
 
 def _to_gradient(
@@ -113,14 +180,14 @@ def _to_gradient(
     weights_C: torch.Tensor,
     *,
     bias_V: torch.Tensor | None,
-    head: Head,
+    how: _Logits,
 ) -> torch.Tensor:
     """Loss of a chunk of raw products hidden @ weight.T, which are overwritten by the loss's gradient by them."""
     total = torch.zeros((), dtype=torch.float32, device=logits_CV.device)
     rows = max(8, BLOCK.get(logits_CV.device.type, CHUNK) // logits_CV.shape[1])
     for at in range(0, len(logits_CV), rows):
         part = slice(at, at + rows)
-        loss, grad_CV = _block(logits_CV[part].float(), bias_V, targets_C[part], weights_C[part], head)
+        loss, grad_CV = _block(logits_CV[part].float(), targets_C[part], weights_C[part], bias_V=bias_V, how=how)
         logits_CV[part] = grad_CV
         total += loss
     return total
@@ -128,12 +195,14 @@ def _to_gradient(
 
 def _block(
     logits_CV: torch.Tensor,
-    bias_V: torch.Tensor | None,
     targets_C: torch.Tensor,
     weights_C: torch.Tensor,
-    head: Head,
+    *,
+    bias_V: torch.Tensor | None,
+    how: _Logits,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Loss of a few positions and its gradient by the raw product, fp32, (C, V)."""
+    head, smoothing = how.head, how.objective.label_smoothing
     if bias_V is not None:
         logits_CV += bias_V.float()
     if head.scale != 1.0:
@@ -146,11 +215,18 @@ def _block(
     rows = torch.arange(len(targets_C), device=targets_C.device)
     highest_C = logits_CV.amax(dim=-1)
     target_C = logits_CV[rows, targets_C] - highest_C
+    wanted_C = target_C
+    if smoothing:
+        wanted_C = (1 - smoothing) * target_C + smoothing * (logits_CV.mean(dim=-1) - highest_C)
     grad_CV = logits_CV.sub_(highest_C[:, None]).exp_()
     sum_C = grad_CV.sum(dim=-1)
-    loss = ((sum_C.log() - target_C) * weights_C).sum()
+    if how.objective.dft:
+        weights_C = weights_C * (target_C.exp() / sum_C)
+    loss = ((sum_C.log() - wanted_C) * weights_C).sum()
     grad_CV *= (weights_C / sum_C)[:, None]
-    grad_CV[rows, targets_C] -= weights_C
+    if smoothing:
+        grad_CV -= (weights_C * (smoothing / logits_CV.shape[1]))[:, None]
+    grad_CV[rows, targets_C] -= weights_C * (1 - smoothing)
     if slope_CV is not None:
         grad_CV *= slope_CV
     if head.scale != 1.0:

@@ -60,6 +60,9 @@ class ModelSection(Section):
         "rows", description="attention: by row lengths, without a dense mask (`rows`), or as transformers names it"
     )
     trust_remote_code: bool = Field(False, description="execute Python code that comes with the model")
+    quantization: Literal["nf4", "int8"] | None = Field(
+        None, description="frozen weights in 4 or 8 bits under adapters: nf4 (doubly quantised) or int8"
+    )
 
 
 class DataSection(Section):
@@ -94,6 +97,9 @@ class TokensSection(Section):
         None, description="longest sequence in tokens; unset: the model's context, at most 2048"
     )
     packing: bool = Field(True, description="several rows in one sequence, each seeing only itself")
+    new_tokens: tuple[str, ...] = Field(
+        (), description="texts that become tokens of their own, as <|im_start|>; their embeddings are trained"
+    )
     cache_dir: str | None = Field(None, description="folder of the token store; unset: ~/.cache/tutelage")
 
 
@@ -106,27 +112,68 @@ class LoraSection(Section):
     target_modules: str | tuple[str, ...] = Field(
         "all-linear", description="module names that get an adapter; all-linear: all but the output head"
     )
+    use_rslora: bool = Field(False, description="scale updates by lora_alpha / sqrt(r) instead")
+    use_dora: bool = Field(False, description="train the length of each weight row beside its direction")
+
+
+class FreezeSection(Section):
+    """Which weights stay trainable (read when train.method is freeze)."""
+
+    trainable_layers: Count = Field(2, description="so many layers at the end are trained, with the norm behind them")
+    trainable_modules: tuple[str, ...] = Field(
+        (), description="patterns of weights to train besides, as *.embed_tokens.* (* stands for any characters)"
+    )
+    cache_trunk: Literal["auto", "never"] = Field(
+        "auto", description="keep the outputs of the frozen layers across epochs where that is cheaper"
+    )
+
+
+Optimizer = Literal["adamw", "adamw_8bit", "paged_adamw_8bit", "adafactor", "muon", "sgd"]
+Schedule = Literal[
+    "linear",
+    "cosine",
+    "cosine_with_restarts",
+    "polynomial",
+    "constant",
+    "constant_with_warmup",
+    "inverse_sqrt",
+    "cosine_with_min_lr",
+    "warmup_stable_decay",
+]
 
 
 class TrainSection(Section):
     """The training loop."""
 
-    method: Literal["full", "lora"] = Field("full", description="train all weights, or low-rank adapters")
+    method: Literal["full", "freeze", "lora"] = Field(
+        "full", description="train all weights, the last layers, or low-rank adapters"
+    )
     num_train_epochs: float = Field(3.0, gt=0, description="passes over the training data")
     max_steps: Positive | None = Field(None, description="length in steps, instead of num_train_epochs")
     per_device_train_batch_size: Positive = Field(8, description="sequences (packs or rows) in one forward pass")
     gradient_accumulation_steps: Positive = Field(1, description="forward passes per optimizer step")
-    learning_rate: float = Field(2e-5, gt=0, description="peak learning rate of AdamW")
-    lr_scheduler_type: Literal["cosine", "linear", "constant"] = Field("cosine", description="after the warm-up")
+    optim: Optimizer = Field("adamw", description="optimizer; adamw_8bit and paged_adamw_8bit keep moments in 8 bits")
+    learning_rate: float = Field(2e-5, gt=0, description="peak learning rate")
+    lr_scheduler_type: Schedule = Field("cosine", description="schedule by transformers' name")
+    lr_scheduler_kwargs: dict[str, Any] = Field({}, description="arguments of the schedule, as {min_lr_rate: 0.1}")
     warmup_ratio: Share = Field(0.03, description="share of the steps over which the learning rate rises")
     weight_decay: float = Field(0.0, ge=0, description="decoupled decay of weight matrices (not norms, not biases)")
-    adam_beta1: Decay = Field(0.9, description="decay of the first moment")
+    adam_beta1: Decay = Field(0.9, description="decay of the first moment (momentum of sgd and muon)")
     adam_beta2: Decay = Field(0.999, description="decay of the second moment")
     max_grad_norm: float = Field(1.0, ge=0, description="clip the gradient to this norm; 0: do not clip")
-    dtype: Literal["auto", "bf16", "fp32"] = Field(
+    loss_type: Literal["nll", "dft"] = Field(
+        "nll", description="negative log-likelihood, or dft: each token's loss times its probability"
+    )
+    label_smoothing_factor: Decay = Field(0.0, description="share of the target that is spread over all tokens")
+    neftune_noise_alpha: float = Field(0.0, ge=0, description="noise on the embeddings of each row while training")
+    dtype: Literal["auto", "bf16", "fp16", "fp32"] = Field(
         "auto",
         description="arithmetic of the forward pass; weights that are trained stay fp32. auto: bf16 if fast here",
     )
+    gradient_checkpointing: Literal["none", "selective", "full"] = Field(
+        "none", description="less memory for more time: recompute layers, or all but their matrix products"
+    )
+    torch_compile: bool = Field(False, description="compile the layers with torch.compile; the time it takes is told")
     logging_steps: Positive = Field(1, description="steps between lines of metrics.jsonl")
     eval_steps: Positive | None = Field(None, description="steps between evaluations; unset: every epoch")
     save_steps: Positive | None = Field(None, description="steps between checkpoints; unset: every epoch")
@@ -155,6 +202,7 @@ class Recipe(Section):
     template: TemplateSection = TemplateSection()
     tokens: TokensSection = TokensSection()
     lora: LoraSection = LoraSection()
+    freeze: FreezeSection = FreezeSection()
     train: TrainSection = TrainSection()
     evaluate: EvaluateSection = EvaluateSection()
 
@@ -275,6 +323,9 @@ _NOTHING_ASKED = "no questions are asked (evaluate.num_questions, data.eval_shar
 # Keys that are read only under a condition: key (or section) -> (is it read?, why not).
 _READ_WHEN: dict[str, tuple[Callable[[Recipe], bool], str]] = {
     "lora": (lambda r: r.train.method == "lora", "train.method is not lora"),
+    "freeze": (lambda r: r.train.method == "freeze", "train.method is not freeze"),
+    "train.adam_beta1": (lambda r: r.train.optim != "adafactor", "adafactor keeps no first moment"),
+    "train.adam_beta2": (lambda r: "adamw" in r.train.optim or r.train.optim == "muon", "only adamw has it"),
     "data.eval_share": (lambda r: not r.data.eval_sources, "data.eval_sources gives the held-out rows"),
     "data.max_eval_rows": (lambda r: not r.data.eval_sources, "data.eval_sources gives the held-out rows"),
     "data.group_by": (lambda r: not r.data.eval_sources, "nothing is split off: data.eval_sources is set"),

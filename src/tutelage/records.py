@@ -217,6 +217,7 @@ class Batch:
         target_weights_BT: float32; 0 at padding, at the last token of a row, and where the next token is not trained.
         row_lengths: tokens per row.
         rows: the row number (ledger) of each row.
+        examples: the number of each row in the token store; empty where rows come from elsewhere.
     """
 
     token_ids_BT: torch.Tensor
@@ -225,6 +226,7 @@ class Batch:
     target_weights_BT: torch.Tensor
     row_lengths: tuple[int, ...]
     rows: tuple[int, ...] = ()
+    examples: tuple[int, ...] = ()
 
     @property
     def tokens(self) -> int:

@@ -22,14 +22,18 @@ KEYS = tuple(
     """
     output_dir seed
     model.name_or_path model.revision model.attn_implementation model.trust_remote_code
+    model.quantization
     data.sources data.eval_sources data.eval_share data.max_eval_rows data.group_by data.max_rows data.max_lost_share
     data.malformed
     template.name template.arguments template.system template.train_on template.train_reasoning
-    tokens.max_length tokens.packing tokens.cache_dir
-    lora.r lora.lora_alpha lora.lora_dropout lora.target_modules
+    tokens.max_length tokens.packing tokens.new_tokens tokens.cache_dir
+    lora.r lora.lora_alpha lora.lora_dropout lora.target_modules lora.use_rslora
+    lora.use_dora freeze.trainable_layers freeze.trainable_modules freeze.cache_trunk
     train.method train.num_train_epochs train.max_steps train.per_device_train_batch_size
-    train.gradient_accumulation_steps train.learning_rate train.lr_scheduler_type train.warmup_ratio train.weight_decay
-    train.adam_beta1 train.adam_beta2 train.max_grad_norm train.dtype train.logging_steps train.eval_steps
+    train.gradient_accumulation_steps train.optim train.learning_rate train.lr_scheduler_type train.lr_scheduler_kwargs
+    train.warmup_ratio train.weight_decay train.adam_beta1 train.adam_beta2 train.max_grad_norm train.loss_type
+    train.label_smoothing_factor train.neftune_noise_alpha train.dtype train.gradient_checkpointing train.torch_compile
+    train.logging_steps train.eval_steps
     train.save_steps train.save_total_limit train.load_best_model_at_end train.early_stopping_patience
     evaluate.num_questions evaluate.max_new_tokens evaluate.batch_size
     """.split()  # noqa: SIM905
@@ -44,8 +48,24 @@ RUNS: dict[str, dict[str, Any]] = {
         "tokens": {"packing": False},
         "lora": {"r": 2},
     },
+    "last layer": {
+        "train": {"method": "freeze", "num_train_epochs": 2.0},
+        "freeze": {"trainable_layers": 1, "trainable_modules": ["lm_head.*"]},
+    },
     "held-out files": {"train": {"max_steps": 2}, "data": {"eval_sources": "held.jsonl"}},
     "nothing held out": {"train": {"max_steps": 2}, "data": {"eval_share": 0.0}},
+    "noisy dft": {
+        "train": {
+            "max_steps": 2,
+            "loss_type": "dft",
+            "label_smoothing_factor": 0.1,
+            "neftune_noise_alpha": 5.0,
+            "gradient_checkpointing": "selective",
+            "optim": "sgd",
+            "lr_scheduler_type": "polynomial",
+            "lr_scheduler_kwargs": {"power": 2.0},
+        },
+    },
     "all tokens": {"train": {"max_steps": 2}, "template": {"name": "chatml", "train_on": "all"}},
 }
 
@@ -112,6 +132,9 @@ def refused(make_recipe, folder: Path, run: str, key: str) -> None:
 UNREAD = {
     "lora.r=4": "train.method is not lora",
     "train.method=full lora.lora_dropout=0.1": "train.method is not lora",
+    "lora.use_dora=true": "train.method is not lora",
+    "lora.use_rslora=true": "train.method is not lora",
+    "freeze.trainable_layers=1": "train.method is not freeze",
     "train.max_steps=3 train.num_train_epochs=2": "train.max_steps decides",
     "data.eval_sources=held.jsonl data.eval_share=0.1": "data.eval_sources gives the held-out rows",
     "data.eval_sources=held.jsonl data.group_by=topic": "nothing is split off",
@@ -120,6 +143,8 @@ UNREAD = {
     "data.eval_share=0 train.early_stopping_patience=2": "no rows are held out",
     "data.max_eval_rows=0 train.load_best_model_at_end=true": "no rows are held out",
     "data.eval_share=0 train.eval_steps=5": "no rows are held out",
+    "train.optim=adafactor train.adam_beta1=0.8": "adafactor keeps no first moment",
+    "train.optim=sgd train.adam_beta2=0.99": "only adamw has it",
 }
 
 
@@ -138,6 +163,7 @@ def test_every_condition_is_tried_above() -> None:
     tried = {override.split("=")[0] for overrides in UNREAD for override in overrides.split()[-1:]}
     conditional = {key for key in KEYS if key in recipes._READ_WHEN or key.split(".")[0] in recipes._READ_WHEN}
     untried = {"lora.lora_alpha", "lora.target_modules", "data.max_eval_rows", "evaluate.batch_size"}
+    untried |= {"freeze.trainable_modules", "freeze.cache_trunk"}
     assert conditional - tried == untried
 
 

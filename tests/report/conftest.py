@@ -9,6 +9,16 @@ import pytest
 from tutelage.report import content as c
 
 Make = Callable[..., c.Report]
+SPEED = c.Speed(
+    tokens_per_s=202.4,
+    trained_tokens_per_s=111.3,
+    padding_share=0.125,
+    flops_per_s=4.12e11,
+    peak_flops_per_s=8.9e11,
+    share_of_peak=0.463,
+    loop_overhead=0.011,
+    peak_gib=1.5,
+)
 
 
 def item(row: int, base: bool, tuned: bool, **changes: Any) -> c.Item:
@@ -44,7 +54,7 @@ def make_report() -> Make:
         model="/models/first/second",
         data=("train.jsonl",),
         template="chatml",
-        training=c.Training("LoRA", "r 16, alpha 32", 60, 1.5, 12_345, 6_789, 61.0, 202.4, True, False, curves),
+        training=c.Training("LoRA", "r 16, alpha 32", 60, 1.5, 12_345, 6_789, 61.0, SPEED, True, False, curves),
         evidence=c.Evidence(
             slices=(over_all, replace(over_all, label="zh")),
             base_stopped=c.Share(1, 4, 0.25, 0.05, 0.7),

@@ -135,6 +135,24 @@ def test_without_questions_and_curves(make_report: Any) -> None:
     assert "No step was logged" in text
 
 
+def test_speed_is_a_table(make_report: Any) -> None:
+    text = plain("".join(Elements(page.html(make_report())).text))
+    assert "202 per second, 111 of them trained" in text
+    assert "12.5 % of the positions" in text
+    assert "achieved 412 GFLOP/s, 46.3 % of this machine's 890 GFLOP/s" in text
+    assert "1.1 % of the time" in text
+    assert "1.50 GiB" in text
+    unmeasured = replace(make_report().training, speed=None)
+    without = plain("".join(Elements(page.html(make_report(training=unmeasured))).text))
+    assert "per second, " not in without
+    assert "tokens/s" not in without
+    assert page.figures_of(make_report())["training"]["speed"]["share_of_peak"] == 0.463
+
+
+def plain(text: str) -> str:
+    return text.replace("\u202f", " ").replace("\u00a0", " ")
+
+
 def test_tokens_keep_their_text(make_report: Any) -> None:
     """What stands between the tags of the tokens is their text, with marks for what is invisible."""
     text = page.html(make_report())

@@ -52,6 +52,28 @@ def test_compact(count: float, shown: str) -> None:
     assert wording.compact(count) == shown
 
 
+def test_arithmetic_is_told_beside_the_peak(make_report: Any) -> None:
+    speed = make_report().training.speed
+    assert plain(wording.arithmetic(speed)) == "achieved 412 GFLOP/s, 46.3 % of this machine's 890 GFLOP/s"
+    assert plain(wording.arithmetic(replace(speed, peak_flops_per_s=0.0))) == "achieved 412 GFLOP/s"
+
+
+@pytest.mark.parametrize(
+    ("per_second", "shown"),
+    [
+        (4.56e8, "0.456 GFLOP/s"),
+        (4.12e10, "41.2 GFLOP/s"),
+        (8.9e11, "890 GFLOP/s"),
+        (1.234e12, "1,234 GFLOP/s"),
+        (9.994e12, "9,994 GFLOP/s"),
+        (1.234e13, "12.3 TFLOP/s"),
+        (7.02e14, "702 TFLOP/s"),
+    ],
+)
+def test_operations_per_second(per_second: float, shown: str) -> None:
+    assert plain(wording.flops(per_second)) == shown
+
+
 @pytest.mark.parametrize(
     ("seconds", "shown"), [(13.66, "13.7 s"), (245, "4 min 05 s"), (7800, "2 h 10 min"), (59.99, "1 min 00 s")]
 )

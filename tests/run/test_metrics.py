@@ -1,16 +1,27 @@
 """What is logged of a run, and what of it survives a kill."""
 
 import json
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
-import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from tutelage.run.metrics import MetricsLog, read_metrics
+from tutelage.run.metrics import MetricsLog, beside, read_metrics
 from tutelage.training.checkpoint import TrainState
+from tutelage.training.meter import Speed
 from tutelage.training.step import StepResult
 
 RESULT = StepResult(loss=2.5, grad_norm=1.0, tokens=90, trained_tokens=30, positions=100, seconds=0.5)
+SPEED = Speed(
+    tokens_per_s=180,
+    trained_tokens_per_s=60,
+    padding_share=0.1,
+    flops_per_s=3e9,
+    peak_flops_per_s=4e9,
+    share_of_peak=0.75,
+    loop_overhead=0.01,
+    peak_gib=1.5,
+)
 
 
 def log_of(folder: Path, steps: range, *, done: int = 0, every: int = 1) -> list[tuple[int, str]]:
@@ -18,7 +29,7 @@ def log_of(folder: Path, steps: range, *, done: int = 0, every: int = 1) -> list
     told: list[tuple[int, str]] = []
     log = MetricsLog(folder, done=done, logging_steps=every, update=lambda at, beside: told.append((at, beside)))
     for step in steps:
-        log.step(TrainState(step=step), RESULT, learning_rate=1e-3)
+        log.step(TrainState(step=step), RESULT, learning_rate=1e-3, speed=SPEED)
         if step % 4 == 0:
             log.evaluated(TrainState(step=step), 1.25)
     log.close()
@@ -36,10 +47,14 @@ def test_every_step_is_a_line_and_a_word(tmp_path: Path) -> None:
         (4, True),
         (5, False),
     ]
-    assert lines[0]["tokens_per_s"] == 180
-    assert lines[0]["padding_share"] == pytest.approx(0.1)
-    assert told[0] == (1, "loss 2.500 180 tokens/s padding 10%")
-    assert told[-1] == (5, "loss 2.500 held-out 1.250 180 tokens/s padding 10%")
+    assert asdict(SPEED).items() <= lines[0].items()
+    assert told[0] == (1, "loss 2.500 180 tokens/s 75% of peak padding 10%")
+    assert told[-1] == (5, "loss 2.500 held-out 1.250 180 tokens/s 75% of peak padding 10%")
+
+
+def test_the_progress_line_leaves_out_what_is_not_known_or_nothing() -> None:
+    assert beside(replace(SPEED, padding_share=0.0)) == "180 tokens/s 75% of peak"
+    assert beside(replace(SPEED, peak_flops_per_s=0.0)) == "180 tokens/s padding 10%"
 
 
 def test_logging_steps_thins_the_file_and_not_the_progress(tmp_path: Path) -> None:
@@ -63,12 +78,11 @@ def test_tensorboard_shows_the_same_curves(tmp_path: Path) -> None:
     log_of(tmp_path, range(1, 5))
     board = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
     assert set(board.Tags()["scalars"]) == {
-        "train/loss",
-        "train/grad_norm",
-        "train/learning_rate",
-        "train/tokens_per_s",
         "eval/loss",
+        *(f"train/{name}" for name in ("loss", "grad_norm", "learning_rate")),
+        *(f"train/{field.name}" for field in fields(Speed) if field.name != "peak_flops_per_s"),
     }
+    assert [event.value for event in board.Scalars("train/share_of_peak")] == [0.75] * 4
     assert [(event.step, event.value) for event in board.Scalars("train/loss")] == [(n, 2.5) for n in range(1, 5)]
     assert [event.step for event in board.Scalars("eval/loss")] == [4]
     assert json.loads((tmp_path / "metrics.jsonl").read_text().splitlines()[-1]) == {"step": 4, "eval_loss": 1.25}

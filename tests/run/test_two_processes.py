@@ -10,9 +10,23 @@ import pytest
 import yaml
 
 
-def losses(run: Path) -> list[float]:
+def steps(run: Path) -> list[dict[str, float]]:
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    return [line["loss"] for line in lines if "loss" in line]
+    return [line for line in lines if "loss" in line]
+
+
+def losses(run: Path) -> list[float]:
+    return [line["loss"] for line in steps(run)]
+
+
+def counted(run: Path) -> list[float]:
+    """What the meter counts of each step, without the clock: tokens, padding, operations per token."""
+    names = ("tokens", "trained_tokens", "padding_share")
+    return [
+        number
+        for line in steps(run)
+        for number in (*(line[name] for name in names), line["flops_per_s"] / line["tokens_per_s"])
+    ]
 
 
 def launch(folder: Path, *launcher: str, settings: list[str]) -> None:
@@ -43,5 +57,7 @@ def test_two_processes_give_the_losses_of_one(tmp_path: Path) -> None:
     launch(tmp_path, "torch.distributed.run", "--nproc-per-node=2", "-m", settings=["output_dir=two"])
     assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), rel=1e-5)
     assert len(losses(tmp_path / "one")) == 3
+    assert counted(tmp_path / "two") == pytest.approx(counted(tmp_path / "one"))
+    assert all(line["peak_flops_per_s"] > 0 for run in ("one", "two") for line in steps(tmp_path / run))
     assert (tmp_path / "two" / "report.html").exists()
     assert not list(tmp_path.glob("two.*"))

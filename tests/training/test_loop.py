@@ -14,6 +14,7 @@ from tutelage.errors import TrainingError
 from tutelage.tokens.batches import BatchPlan
 from tutelage.training.checkpoint import TrainState
 from tutelage.training.loop import Job, after_evaluation, fit, metrics_of
+from tutelage.training.meter import Speed
 from tutelage.training.step import StepResult
 
 
@@ -39,6 +40,9 @@ def test_the_loss_falls_and_every_step_is_told(tmp_path: Path, plans: dict[str, 
     assert outcome.tokens == outcome.state.tokens == 10 * sum(len(row.token_ids) for row in some_rows(8))
     assert outcome.state.trained_tokens == 10 * sum(int((row.weights[1:] > 0).sum()) for row in some_rows(8))
     assert outcome.seconds > 0
+    assert all(speed.tokens_per_s > 0 and 0 < speed.loop_overhead < 1 for speed in notebook.speeds)
+    assert min(speed.tokens_per_s for speed in notebook.speeds[1:]) < outcome.speed.tokens_per_s
+    assert outcome.speed.tokens_per_s < max(speed.tokens_per_s for speed in notebook.speeds[1:])
     assert not outcome.stopped_early
 
 
@@ -116,7 +120,17 @@ def test_a_run_that_has_become_nan_stops_before_it_saves(tmp_path: Path, plans: 
 
 def test_the_numbers_of_a_step() -> None:
     result = StepResult(loss=1.5, grad_norm=2.0, tokens=75, trained_tokens=30, positions=100, seconds=0.5)
-    numbers = metrics_of(TrainState(step=4), result, learning_rate=1e-3)
+    speed = Speed(
+        tokens_per_s=150,
+        trained_tokens_per_s=60,
+        padding_share=0.25,
+        flops_per_s=4e9,
+        peak_flops_per_s=8e9,
+        share_of_peak=0.5,
+        loop_overhead=0.01,
+        peak_gib=1.5,
+    )
+    numbers = metrics_of(TrainState(step=4), result, learning_rate=1e-3, speed=speed)
     assert numbers == {
         "step": 4,
         "learning_rate": 1e-3,
@@ -126,5 +140,11 @@ def test_the_numbers_of_a_step() -> None:
         "trained_tokens": 30,
         "seconds": 0.5,
         "tokens_per_s": 150,
+        "trained_tokens_per_s": 60,
         "padding_share": 0.25,
+        "flops_per_s": 4e9,
+        "peak_flops_per_s": 8e9,
+        "share_of_peak": 0.5,
+        "loop_overhead": 0.01,
+        "peak_gib": 1.5,
     }

@@ -47,6 +47,12 @@ def switch(model: PreTrainedModel, name: str) -> None:
     model.set_attn_implementation(name)
 
 
+def hide_from_compiler() -> None:
+    """Keep torch.compile out of our attention: what it reads of the rows is Python, and would be compiled anew for each
+    batch. The compiled layers call it as it is."""
+    AttentionInterface.register(NAME, torch.compiler.disable(rows_attention))
+
+
 def _no_mask(*_: Any, **__: Any) -> None:
     return None
 

@@ -3,17 +3,22 @@
 Shapes: B rows, T tokens, D hidden size, V vocabulary, N trained positions.
 """
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from tutelage.loss import Head, loss_sum, trained_positions
+from tutelage.loss import CROSS_ENTROPY, Head, Objective, loss_sum, token_losses, trained_positions
 from tutelage.model import attention
+from tutelage.model.layers import decoder_layers
+from tutelage.model.neftune import noisy_embeddings
+from tutelage.model.trunk import KeptTrunk
+from tutelage.model.vocabulary import output_weights
 from tutelage.records import Batch
 
-AGREEMENT = {torch.float32: 1e-5, torch.bfloat16: 1e-3}
+AGREEMENT = {torch.float32: 1e-5, torch.float16: 1e-3, torch.bfloat16: 1e-3}
 
 
 @dataclass(frozen=True)
@@ -24,11 +29,15 @@ class CausalLM:
         model: the transformers model; with adapters inside it where the method is lora.
         compute_dtype: dtype of matrix products in the forward pass; trained weights stay fp32.
         fused_head: the head is applied by `loss.loss_sum`; else by the model itself, on trained positions only.
+        noise_alpha: NEFTune's noise on the embeddings; only in training mode.
+        trunk: outputs of frozen layers that are kept across epochs, for batches of the token store.
     """
 
     model: PreTrainedModel
     compute_dtype: torch.dtype
     fused_head: bool = True
+    noise_alpha: float = 0.0
+    trunk: KeptTrunk | None = None
 
     @property
     def device(self) -> torch.device:
@@ -40,7 +49,12 @@ class CausalLM:
         """Name -> parameter that the optimizer changes."""
         return {name: weight for name, weight in self.model.named_parameters() if weight.requires_grad}
 
-    def loss_sum(self, batch: Batch) -> torch.Tensor:
+    def layer_weights(self) -> frozenset[str]:
+        """Names of the weights inside decoder layers: all but embeddings, head and the last norm."""
+        layers = tuple(f"{name}." for name in decoder_layers(self.model))
+        return frozenset(name for name, _ in self.model.named_parameters() if name.startswith(layers))
+
+    def loss_sum(self, batch: Batch, *, objective: Objective = CROSS_ENTROPY) -> torch.Tensor:
         """Weighted sum of the losses of the batch's trained tokens, fp32 scalar with its graph."""
         with torch.autocast(self.device.type, self.compute_dtype, enabled=self.compute_dtype != torch.float32):
             keep = batch.target_weights_BT.flatten().nonzero().squeeze(1)
@@ -50,20 +64,25 @@ class CausalLM:
                 head = head_of(self.model)
                 assert head is not None, "the engine asks `head_agrees` before it fuses the head"
                 hidden_ND = trained_positions(self.hidden(batch), batch.target_weights_BT)
-                return loss_sum(hidden_ND.to(self.compute_dtype), targets_N, weights_N=weights_N, head=head)
+                hidden_ND = hidden_ND.to(self.compute_dtype)
+                return loss_sum(hidden_ND, targets_N, weights_N=weights_N, head=head, objective=objective)
             logits_NV = self.logits(batch).flatten(0, 1)[keep].float()
-            losses_N = nn.functional.cross_entropy(logits_NV, targets_N, reduction="none")
-            return (losses_N * weights_N).sum()
+            return (token_losses(logits_NV, targets_N, objective=objective) * weights_N).sum()
 
     def hidden(self, batch: Batch) -> torch.Tensor:
         """Hidden states before the head, (B, T, D)."""
-        hidden_BTD: torch.Tensor = self.model.get_decoder()(**self._inputs(batch)).last_hidden_state
+        with self._trunk(batch), noisy_embeddings(self.model, batch, alpha=self.noise_alpha):
+            hidden_BTD: torch.Tensor = self.model.get_decoder()(**self._inputs(batch)).last_hidden_state
         return hidden_BTD
 
     def logits(self, batch: Batch) -> torch.Tensor:
         """Logits as the model itself computes them, (B, T, V)."""
-        logits_BTV: torch.Tensor = self.model(**self._inputs(batch)).logits
+        with self._trunk(batch), noisy_embeddings(self.model, batch, alpha=self.noise_alpha):
+            logits_BTV: torch.Tensor = self.model(**self._inputs(batch)).logits
         return logits_BTV
+
+    def _trunk(self, batch: Batch) -> AbstractContextManager[None]:
+        return nullcontext() if self.trunk is None or not batch.examples else self.trunk.running(batch)
 
     def _inputs(self, batch: Batch) -> dict[str, object]:
         inputs = {"input_ids": batch.token_ids_BT, "position_ids": batch.position_ids_BT, "use_cache": False}
@@ -77,13 +96,13 @@ class CausalLM:
 def head_of(model: PreTrainedModel) -> Head | None:
     """The output head as numbers; None where it is more than a linear layer, or the layers before it cannot be run
     without it."""
-    linear, decoder = model.get_output_embeddings(), model.get_decoder()
-    if not isinstance(linear, nn.Linear) or not isinstance(decoder, PreTrainedModel) or decoder is model:
+    weights, decoder = output_weights(model), model.get_decoder()
+    if weights is None or not isinstance(decoder, PreTrainedModel) or decoder is model:
         return None
     config = model.config.get_text_config()
     # Cohere multiplies its logits, Granite divides them, Gemma 2 caps them.
     scale = float(getattr(config, "logit_scale", None) or 1.0) / float(getattr(config, "logits_scaling", None) or 1.0)
-    return Head(linear.weight, linear.bias, scale, getattr(config, "final_logit_softcapping", None))
+    return Head(*weights, scale, getattr(config, "final_logit_softcapping", None))
 
 
 def head_agrees(language_model: CausalLM, batch: Batch) -> bool:

@@ -1,7 +1,7 @@
 """Models and tokenizers from folders and the Hub: safetensors only, no code of theirs is executed unless asked for."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.resources import files
@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import PeftModel
 from tokenizers import Tokenizer
 from transformers import (
     AutoConfig,
@@ -20,9 +19,11 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
+from transformers.utils import find_adapter_config_file
 from transformers.utils.logging import disable_progress_bar
 
 from tutelage.errors import ModelError
+from tutelage.model import adapters, quantised, vocabulary
 from tutelage.recipe import ModelSection
 
 disable_progress_bar()
@@ -42,6 +43,7 @@ class TokenizerFacts:
         chat_template: the tokenizer's own template, if any.
         pad_id: written where nothing is; never a token at which generation stops, where that can be helped.
         notes: repairs that the user is told about.
+        new_ids: of tokens that were added by the recipe.
     """
 
     wrapped: PreTrainedTokenizerBase
@@ -51,6 +53,7 @@ class TokenizerFacts:
     chat_template: str | Mapping[str, str] | None
     pad_id: int
     notes: tuple[str, ...] = field(default=())
+    new_ids: tuple[int, ...] = ()
 
     @cached_property
     def digest_source(self) -> str:
@@ -63,11 +66,21 @@ def locate(name_or_path: str) -> str:
     return str(files("tutelage") / "bundled" / BUNDLED) if name_or_path == BUNDLED else name_or_path
 
 
-def load_tokenizer(section: ModelSection) -> TokenizerFacts:
+def absolute(name_or_path: str) -> str:
+    """A local folder by its full path, a Hub id as it is: a name that holds wherever it is read from."""
+    place = locate(name_or_path)
+    return str(Path(place).absolute()) if Path(place).is_dir() else place
+
+
+def load_tokenizer(section: ModelSection, *, new_tokens: Sequence[str] = ()) -> TokenizerFacts:
     """The tokenizer of a model, with a pad token that masks no real end.
+
+    Args:
+        new_tokens: texts that become special tokens of their own.
 
     Raises:
         ModelError: no tokenizer, a broken one, or one without a fast backend.
+        RecipeError: a new token is empty, or a token already.
     """
     place = locate(section.name_or_path)
     below = _below_adapter(section)
@@ -77,7 +90,7 @@ def load_tokenizer(section: ModelSection) -> TokenizerFacts:
         )
     except Exception as error:  # transformers and tokenizers raise bare Exception on broken files
         if below is not None:
-            return load_tokenizer(below)
+            return load_tokenizer(below, new_tokens=new_tokens)
         raise _cannot_load("tokenizer", place, error) from error
     backend = wrapped.__dict__.get("_tokenizer")
     if not isinstance(backend, Tokenizer):
@@ -87,6 +100,7 @@ def load_tokenizer(section: ModelSection) -> TokenizerFacts:
             expected="a tokenizer.json",
             remedy="convert it once: AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)",
         )
+    new_ids = vocabulary.add_tokens(wrapped, new_tokens)
     end_notes = _find_end(wrapped, section)
     pad_id, pad_notes = _padding(wrapped)
     control = {token.content for token in wrapped.added_tokens_decoder.values() if token.special}
@@ -98,6 +112,7 @@ def load_tokenizer(section: ModelSection) -> TokenizerFacts:
         chat_template=wrapped.chat_template,
         pad_id=pad_id,
         notes=(*end_notes, *pad_notes),
+        new_ids=new_ids,
     )
 
 
@@ -143,19 +158,26 @@ def _padding(wrapped: PreTrainedTokenizerBase) -> tuple[int, tuple[str, ...]]:
 
 
 def load_config(section: ModelSection) -> PreTrainedConfig:
-    """The configuration of a model, without its weights."""
-    section = _below_adapter(section) or section
-    place = locate(section.name_or_path)
+    """The configuration of a model, without its weights; under an adapter, its vocabulary counts the adapter's rows."""
+    *above, bare = _chain(section)
+    place = locate(bare.section.name_or_path)
     try:
-        return AutoConfig.from_pretrained(place, revision=section.revision, trust_remote_code=section.trust_remote_code)
+        config = AutoConfig.from_pretrained(
+            place, revision=bare.section.revision, trust_remote_code=section.trust_remote_code
+        )
     except Exception as error:
         raise _cannot_load("configuration", place, error) from error
+    rows = [number + 1 for part in above for number in vocabulary.rows_of_adapter(part.adapter)]
+    if rows:
+        text = config.get_text_config()
+        text.vocab_size = max(text.vocab_size, *rows)
+    return config
 
 
 def served_stops(section: ModelSection) -> tuple[int, ...] | None:
     """Ids at which a server stops by the model's own files: generation_config.json, or else config.json; None for a
     folder with only a tokenizer."""
-    section = _below_adapter(section) or section
+    section = _chain(section)[-1].section
     place = locate(section.name_or_path)
     if Path(place).is_dir() and not (Path(place) / "config.json").is_file():
         return None
@@ -177,32 +199,44 @@ def context_length(section: ModelSection) -> int | None:
 
 
 def load_model(section: ModelSection, *, dtype: torch.dtype) -> PreTrainedModel:
-    """A causal language model with its weights; a folder with an adapter is loaded on top of its base.
+    """A causal language model with its weights. A folder with an adapter is loaded on top of its base, and so on down:
+    merged into the weights, or beside them where they are quantised.
 
     Its attention is the recipe's; `rows` is given to it later (`attention.switch`), until then it has its own.
 
     Args:
-        dtype: of the weights in memory.
+        dtype: of the weights in memory, but for those that `section.quantization` keeps in 4 or 8 bits.
 
     Raises:
-        ModelError: nothing there, pickled weights, a broken file, or an architecture that transformers lacks.
+        ModelError: nothing there, pickled weights, a broken file, an architecture that transformers lacks, or adapters
+            whose base is gone or which name each other.
+        MissingExtra: quantization without bitsandbytes.
     """
+    *above, bare = _chain(section)
+    model = _load_bare(bare.section, dtype)
+    for part in reversed(above):
+        vocabulary.add_rows(model, vocabulary.rows_of_adapter(part.adapter))
+        model = adapters.put_on(model, locate(part.section.name_or_path), revision=part.section.revision)
+    return model
+
+
+def _load_bare(section: ModelSection, dtype: torch.dtype) -> PreTrainedModel:
     place = locate(section.name_or_path)
-    below = _below_adapter(section)
-    if below is not None:
-        merged: PreTrainedModel = PeftModel.from_pretrained(load_model(below, dtype=dtype), place).merge_and_unload()
-        return merged
+    kind = section.quantization
+    settings = quantised.settings(kind, compute_dtype=dtype) if kind is not None else None
     try:
-        return AutoModelForCausalLM.from_pretrained(
+        model = AutoModelForCausalLM.from_pretrained(
             place,
             revision=section.revision,
             trust_remote_code=section.trust_remote_code,
             dtype=dtype,
             attn_implementation=None if section.attn_implementation == "rows" else section.attn_implementation,
             use_safetensors=True,
+            quantization_config=settings,
         )
     except Exception as error:
         raise _cannot_load("model", place, error) from error
+    return quantised.keep_trainable(model)
 
 
 def stored_dtype(config: PreTrainedConfig) -> torch.dtype:
@@ -211,21 +245,73 @@ def stored_dtype(config: PreTrainedConfig) -> torch.dtype:
     return getattr(torch, dtype) if isinstance(dtype, str) else dtype
 
 
+@dataclass(frozen=True)
+class _Part:
+    """A model or adapter of a chain; `adapter` is its adapter_config.json, empty for the bare model."""
+
+    section: ModelSection
+    adapter: Mapping[str, Any]
+
+
+def _chain(section: ModelSection) -> list[_Part]:
+    """Adapters from the topmost on, then the bare model that the last of them stands on."""
+    parts: list[_Part] = []
+    seen: list[str] = []
+    while (file := _adapter_file(section)) is not None:
+        name = absolute(section.name_or_path)
+        if name in seen:
+            raise ModelError(
+                f"adapters that stand on each other: {' -> '.join([*seen, name])}",
+                place=file,
+                expected="a chain of adapters that ends on a model",
+                remedy="name the base that each was trained on as base_model_name_or_path",
+            )
+        seen.append(name)
+        adapter: dict[str, Any] = json.loads(Path(file).read_text(encoding="utf-8"))
+        parts.append(_Part(section, adapter))
+        section = _base_of(adapter, section, file)
+    return [*parts, _Part(section, {})]
+
+
 def _below_adapter(section: ModelSection) -> ModelSection | None:
-    """The model that an adapter folder names as its base; None where the folder is no adapter."""
-    file = Path(locate(section.name_or_path)) / "adapter_config.json"
-    if not file.is_file():
+    """What an adapter was trained on; None where the place is no adapter."""
+    parts = _chain(section)
+    return parts[1].section if len(parts) > 1 else None
+
+
+def _adapter_file(section: ModelSection) -> str | None:
+    """The adapter_config.json of a folder or of a Hub model, if it has one."""
+    place = locate(section.name_or_path)
+    if Path(place).is_dir() or _looks_local(place):
+        file = Path(place) / "adapter_config.json"
+        return str(file) if file.is_file() else None
+    try:
+        found: str | None = find_adapter_config_file(place, revision=section.revision)
+    except OSError:  # no such model: told by who loads it
         return None
-    adapter: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return found
+
+
+def _base_of(adapter: Mapping[str, Any], section: ModelSection, file: str) -> ModelSection:
     base = adapter.get("base_model_name_or_path")
     if not isinstance(base, str) or not base:
-        raise ModelError("the adapter does not say which model it belongs to", place=str(file))
+        raise ModelError("the adapter does not say which model it belongs to", place=file)
+    if _looks_local(base) and not Path(base).exists():
+        raise ModelError(
+            f"the base of the adapter is gone: there is no {base!r}",
+            place=file,
+            expected="the folder or Hub id that the adapter was trained on",
+            remedy=f"put it back, or name its new place as base_model_name_or_path in {file}",
+        )
     return section.model_copy(update={"name_or_path": base, "revision": adapter.get("revision")})
 
 
+def _looks_local(place: str) -> bool:
+    return place.startswith(("/", ".", "~")) or place.count("/") != 1
+
+
 def _cannot_load(what: str, place: str, error: Exception) -> ModelError:
-    looks_local = place.startswith(("/", ".", "~")) or place.count("/") != 1
-    if looks_local and not Path(place).exists():
+    if _looks_local(place) and not Path(place).exists():
         return ModelError(
             f"no {what} at {place!r}",
             expected="a model folder, a Hub id as org/name, or pupil",

@@ -7,6 +7,7 @@ from peft import PeftModel, set_peft_model_state_dict
 from safetensors.torch import load_file
 from transformers import PreTrainedModel
 
+from tutelage.model.adapters import TRAINED, WEIGHTS
 from tutelage.model.loading import load_model
 from tutelage.recipe import ModelSection
 
@@ -14,7 +15,7 @@ from tutelage.recipe import ModelSection
 def restore(model: PreTrainedModel | PeftModel, checkpoint: Path) -> None:
     """Copy the trained weights of a checkpoint into `model`, in place, without losing a bit."""
     if isinstance(model, PeftModel):
-        set_peft_model_state_dict(model, load_file(checkpoint / "adapter_model.safetensors"))
+        set_peft_model_state_dict(model, load_file(checkpoint / WEIGHTS), adapter_name=TRAINED)
         return
     saved = load_model(ModelSection(name_or_path=str(checkpoint)), dtype=torch.float32)
     values = dict(saved.named_parameters())

@@ -7,6 +7,7 @@ import torch
 from peft import PeftModel
 from transformers import PreTrainedModel
 
+from tutelage.model.adapters import TRAINED
 from tutelage.model.loading import TokenizerFacts
 
 # Settings that decoding without sampling never reads; transformers refuses to save them beside it.
@@ -37,6 +38,9 @@ def save_model(
         base.generation_config.update(**dict.fromkeys(_SAMPLING))
     if dtype is not None and not isinstance(model, PeftModel):
         model.to(dtype)
-    model.save_pretrained(folder)
     if isinstance(model, PeftModel):
+        # Embeddings are the base's; rows of new tokens are among the adapter's own weights.
+        model.save_pretrained(folder, selected_adapters=[TRAINED], save_embedding_layers=False)
         base.generation_config.save_pretrained(folder)
+    else:
+        model.save_pretrained(folder)

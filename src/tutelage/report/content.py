@@ -110,13 +110,37 @@ class Curves:
 
 
 @dataclass(frozen=True, slots=True)
+class Speed:
+    """How fast the steps went, the first left out; evaluation and saving too.
+
+    Attributes:
+        tokens_per_s, trained_tokens_per_s: padding not counted.
+        padding_share: of all positions.
+        flops_per_s: the model's operations per second; peak_flops_per_s: what matrix products reach here at best, 0
+            where unknown; share_of_peak: the former over the latter.
+        loop_overhead: share of the time outside of forward, backward and optimizer.
+        peak_gib: highest memory.
+    """
+
+    tokens_per_s: float
+    trained_tokens_per_s: float
+    padding_share: float
+    flops_per_s: float
+    peak_flops_per_s: float
+    share_of_peak: float
+    loop_overhead: float
+    peak_gib: float
+
+
+@dataclass(frozen=True, slots=True)
 class Training:
     """What the loop did.
 
     Attributes:
-        method: as "full" or "LoRA"; `weights`: what that trains, as "all weights" or "r 16, alpha 32".
+        method: as "full", "freeze" or "LoRA"; `weights`: what that trains, as "all weights" or "r 16, alpha 32".
         tokens, trained_tokens: over all steps, padding not counted.
-        seconds, tokens_per_s: of the steps; evaluation and saving left out.
+        seconds: of the steps; evaluation and saving left out.
+        speed: None where this process ran no step.
         packed: several rows shared a sequence.
     """
 
@@ -127,7 +151,7 @@ class Training:
     tokens: int
     trained_tokens: int
     seconds: float
-    tokens_per_s: float
+    speed: Speed | None
     packed: bool
     stopped_early: bool
     curves: Curves

@@ -96,6 +96,7 @@ def _environment() -> Environment:
         "compact": wording.compact,
         "language": wording.language,
         "paired": wording.paired,
+        "arithmetic": wording.arithmetic,
         "count": lambda number: f"{number:,}",
         "clipped": clipped,
         "visible": visible,

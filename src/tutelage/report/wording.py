@@ -1,6 +1,6 @@
 """Figures as people read them, and the verdict as a sentence."""
 
-from tutelage.report.content import Evidence, Share, Slice
+from tutelage.report.content import Evidence, Share, Slice, Speed
 
 _UNITS = (("k", 1e3), ("M", 1e6), ("B", 1e9), ("T", 1e12))
 LANGUAGES = {"all": "All questions", "en": "English", "zh": "Chinese"}
@@ -40,6 +40,20 @@ def compact(count: float) -> str:
         return f"{count:,.0f}"
     unit, size = next((of for of in _UNITS if count < 999.5 * of[1]), _UNITS[-1])
     return f"{count / size:.3g}{unit}"
+
+
+def arithmetic(speed: Speed) -> str:
+    """ "achieved 412 GFLOP/s, 46.3 % of this machine's 890 GFLOP/s"."""
+    achieved = f"achieved {flops(speed.flops_per_s)}"
+    if not speed.peak_flops_per_s:
+        return achieved
+    return f"{achieved}, {percent(speed.share_of_peak)} of this machine's {flops(speed.peak_flops_per_s)}"
+
+
+def flops(per_second: float) -> str:
+    """Operations per second, three digits of them: "41.2 GFLOP/s", "890 GFLOP/s", "702 TFLOP/s"."""
+    unit, size = ("GFLOP/s", 1e9) if per_second < 9.995e12 else ("TFLOP/s", 1e12)
+    return f"{per_second / size:{',.0f' if per_second >= 99.95 * size else '.3g'}}{_FIXED}{unit}"
 
 
 def language(label: str) -> str:

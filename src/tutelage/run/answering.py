@@ -10,7 +10,7 @@ from transformers import PreTrainedModel
 from tutelage.evaluation.comparison import Comparison
 from tutelage.evaluation.exact_match import exact_match
 from tutelage.inference.generate import generate
-from tutelage.model import loading
+from tutelage.model import loading, vocabulary
 from tutelage.recipe import EvaluateSection, ModelSection
 from tutelage.records import Generation, Question
 from tutelage.run.assemble import Speech
@@ -31,6 +31,7 @@ def answers_of(
     if not questions:
         return []
     loaded = load_for_answers(model)
+    vocabulary.add_missing_rows(loaded, spoken.tokenizer.new_ids)  # the base is asked with tokens that it lacks
     decoding = spoken.decoding(max_new_tokens=section.max_new_tokens, batch_size=section.batch_size)
     prompts = [spoken.prompt(question) for question in questions]
     with terminal.progress(f"asking the {name} model", len(prompts)) as update:

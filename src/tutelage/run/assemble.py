@@ -60,7 +60,7 @@ def speech(recipe: Recipe) -> Speech:
     Raises:
         ModelError, TemplateError, RecipeError: a part is missing, broken, or does not fit.
     """
-    tokenizer = loading.load_tokenizer(recipe.model)
+    tokenizer = loading.load_tokenizer(recipe.model, new_tokens=recipe.tokens.new_tokens)
     template = templates.load(
         recipe.template.name,
         tokenizer.chat_template,

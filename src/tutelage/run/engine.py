@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -10,10 +10,13 @@ from peft import PeftModel
 from transformers import PreTrainedModel
 
 from tutelage.errors import ModelError
-from tutelage.model import adapters, loading
+from tutelage.model import adapters, freezing, loading, quantised, vocabulary
 from tutelage.model.causal_lm import CausalLM, head_agrees
+from tutelage.model.checkpointing import checkpoint_layers
+from tutelage.model.compiling import compile_layers
 from tutelage.recipe import Recipe
 from tutelage.records import Example, Pack
+from tutelage.run import allocator
 from tutelage.run.assemble import Speech
 from tutelage.run.device import device, has_fast_bf16
 from tutelage.run.prepare import Numbers, Prepared
@@ -23,6 +26,7 @@ from tutelage.tokens.packing import one_each, pack
 from tutelage.tokens.store import TokenStore
 from tutelage.training import distributed
 from tutelage.training.packing_law import beginnings, packing_problem, rows_problem
+from tutelage.training.schedule import learning_rates
 
 FEW_STEPS = 20
 
@@ -53,9 +57,13 @@ def build_engine(recipe: Recipe, spoken: Speech, *, prepared: Prepared, terminal
     Raises:
         ModelError: no such model, ids that it does not know, or no module for adapters.
     """
-    _refuse_unknown_ids(recipe, prepared)
+    quantised.refuse_without_adapters(recipe)
+    if device().type == "cpu":
+        allocator.keep_freed_memory()
+    new_ids = spoken.tokenizer.new_ids
+    _refuse_unknown_ids(recipe, prepared, new_ids=new_ids)
     probes = _probes(prepared)
-    model, language_model = _checked_model(recipe, probes, terminal)
+    model, language_model = _checked_model(recipe, probes, terminal=terminal, new_ids=new_ids)
     packed = recipe.tokens.packing and _may_pack(language_model, probes, terminal)
     plan, held_out = (
         plan_batches(numbers, prepared.store, spoken=spoken, recipe=recipe, packed=packed)
@@ -68,32 +76,55 @@ def build_engine(recipe: Recipe, spoken: Speech, *, prepared: Prepared, terminal
             f"only {total_steps} optimizer steps: little will be learned; "
             "more epochs or a smaller train.per_device_train_batch_size give more"
         )
+    learning_rates(recipe.train, total_steps=total_steps)  # arguments that do not fit are told before training
+    language_model = _equipped(language_model, recipe, plan=plan, terminal=terminal)
     return Engine(model, language_model, packed, plan, held_out if held_out.packs else None, total_steps)
+
+
+def _equipped(language_model: CausalLM, recipe: Recipe, *, plan: BatchPlan, terminal: Terminal) -> CausalLM:
+    """The language model with what only training needs: noise, checkpointed layers, compiled layers."""
+    language_model = replace(language_model, noise_alpha=recipe.train.neftune_noise_alpha)
+    if recipe.train.gradient_checkpointing != "none":
+        checkpoint_layers(language_model.model, recipe.train.gradient_checkpointing)
+    if recipe.train.torch_compile:
+        seconds = compile_layers(language_model, plan.step(0)[:2])
+        terminal.say(f"the layers are compiled: {seconds:.1f} s, before the first step")
+    return language_model
 
 
 def compute_dtype(recipe: Recipe) -> torch.dtype:
     """Arithmetic of the forward pass: bf16 where the hardware multiplies it fast, unless the recipe says."""
     if recipe.train.dtype != "auto":
-        return torch.bfloat16 if recipe.train.dtype == "bf16" else torch.float32
+        return {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}[recipe.train.dtype]
     return torch.bfloat16 if has_fast_bf16() else torch.float32
 
 
-def _load(recipe: Recipe) -> tuple[PreTrainedModel | PeftModel, CausalLM]:
+def stored_dtype(recipe: Recipe) -> torch.dtype:
+    """The dtype that the base model's weights are stored in."""
+    return loading.stored_dtype(loading.load_config(recipe.model))
+
+
+def _load(recipe: Recipe, new_ids: Sequence[int]) -> tuple[PreTrainedModel | PeftModel, CausalLM]:
     torch.manual_seed(recipe.seed)
     dtype = compute_dtype(recipe)
-    weights = torch.float32 if recipe.train.method == "full" else dtype
+    weights = {"full": torch.float32, "lora": dtype, "freeze": stored_dtype(recipe)}[recipe.train.method]
     base = loading.load_model(recipe.model, dtype=weights).to(device())
+    vocabulary.add_rows(base, new_ids)
     if recipe.train.method == "lora":
-        wrapped = adapters.add_lora(base, recipe.lora, revision=recipe.model.revision)
+        name, revision = loading.absolute(recipe.model.name_or_path), recipe.model.revision
+        wrapped = adapters.add_lora(base, recipe.lora, base=name, revision=revision, new_ids=new_ids)
         return wrapped, CausalLM(wrapped.get_base_model(), dtype)
+    if recipe.train.method == "freeze":
+        part = freezing.train_part(base, recipe.freeze, frozen_dtype=dtype, has_new_tokens=bool(new_ids))
+        return part, CausalLM(part, dtype)
     return base, CausalLM(adapters.train_all(base), dtype)
 
 
 def _checked_model(
-    recipe: Recipe, probes: Sequence[Example], terminal: Terminal
+    recipe: Recipe, probes: Sequence[Example], *, terminal: Terminal, new_ids: Sequence[int]
 ) -> tuple[PreTrainedModel | PeftModel, CausalLM]:
     """The model with attention and head that fit it; every fallback is told."""
-    model, language_model = _load(recipe)
+    model, language_model = _load(recipe, new_ids)
     if not head_agrees(language_model, packed_batch(beginnings(probes)[:1]).to(device())):
         terminal.note("the output head is not plain linear: the model's own logits are used, at more memory")
         language_model = CausalLM(language_model.model, language_model.compute_dtype, fused_head=False)
@@ -111,9 +142,11 @@ def _may_pack(language_model: CausalLM, probes: Sequence[Example], terminal: Ter
     return problem is None
 
 
-def _refuse_unknown_ids(recipe: Recipe, prepared: Prepared) -> None:
-    """Refuse a tokenizer that writes ids for which the model has no embedding."""
+def _refuse_unknown_ids(recipe: Recipe, prepared: Prepared, *, new_ids: Sequence[int]) -> None:
+    """Refuse a tokenizer that writes ids for which the model has no embedding and will get none."""
     known = loading.load_config(recipe.model).get_text_config().vocab_size
+    if known in new_ids:
+        known = max(new_ids) + 1
     if prepared.store.largest_id >= known:
         raise ModelError(
             f"the tokenizer writes the id {prepared.store.largest_id}, the model knows {known} tokens",

@@ -9,9 +9,22 @@ from torch.utils.tensorboard import SummaryWriter
 from tutelage.terminal import Update
 from tutelage.training.checkpoint import TrainState
 from tutelage.training.loop import metrics_of
+from tutelage.training.meter import Speed
 from tutelage.training.step import StepResult
 
 METRICS = "metrics.jsonl"
+CURVES = (
+    "loss",
+    "grad_norm",
+    "learning_rate",
+    "tokens_per_s",
+    "trained_tokens_per_s",
+    "padding_share",
+    "flops_per_s",
+    "share_of_peak",
+    "loop_overhead",
+    "peak_gib",
+)
 
 
 class MetricsLog:
@@ -29,16 +42,13 @@ class MetricsLog:
         self._every, self._update = logging_steps, update
         self._held_out = ""
 
-    def step(self, state: TrainState, result: StepResult, *, learning_rate: float) -> None:
+    def step(self, state: TrainState, result: StepResult, *, learning_rate: float, speed: Speed) -> None:
         """An optimizer step is done."""
-        numbers = metrics_of(state, result, learning_rate=learning_rate)
-        padding = f" padding {numbers['padding_share']:.0%}" if numbers["padding_share"] > 0.005 else ""
-        self._update(
-            state.step, f"loss {result.loss:.3f}{self._held_out} {numbers['tokens_per_s']:,.0f} tokens/s{padding}"
-        )
+        self._update(state.step, f"loss {result.loss:.3f}{self._held_out} {beside(speed)}")
         if state.step % self._every == 0:
+            numbers = metrics_of(state, result, learning_rate=learning_rate, speed=speed)
             self._write(numbers)
-            for name in ("loss", "grad_norm", "learning_rate", "tokens_per_s"):
+            for name in CURVES:
                 self._board.add_scalar(f"train/{name}", numbers[name], state.step)
 
     def evaluated(self, state: TrainState, loss: float) -> None:
@@ -57,6 +67,13 @@ class MetricsLog:
         self._file.flush()
 
 
+def beside(speed: Speed) -> str:
+    """The speed in the progress line, as "1,234 tokens/s 45% of peak padding 10%"."""
+    share = f" {speed.share_of_peak:.0%} of peak" if speed.peak_flops_per_s else ""
+    padding = f" padding {speed.padding_share:.0%}" if speed.padding_share > 0.005 else ""
+    return f"{speed.tokens_per_s:,.0f} tokens/s{share}{padding}"
+
+
 def _forget_after(path: Path, step: int) -> None:
     """Take out the lines of later steps, and a last line that was cut off when the run was killed."""
     if not path.exists():
@@ -71,7 +88,7 @@ def _forget_after(path: Path, step: int) -> None:
 class Silence:
     """Hears everything and writes nothing."""
 
-    def step(self, state: TrainState, result: StepResult, *, learning_rate: float) -> None:
+    def step(self, state: TrainState, result: StepResult, *, learning_rate: float, speed: Speed) -> None:
         """An optimizer step is done."""
 
     def evaluated(self, state: TrainState, loss: float) -> None:

@@ -4,7 +4,7 @@ import platform
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -69,21 +69,34 @@ def write_report(output: Path, run: Finished) -> Path:
 
 
 def _training(run: Finished, metrics: Sequence[dict[str, float]]) -> content.Training:
-    state, seconds = run.outcome.state, run.outcome.seconds
-    lora, full = run.recipe.lora, run.recipe.train.method == "full"
+    state = run.outcome.state
+    method, weights = _method(run.recipe)
     return content.Training(
-        method="full" if full else "LoRA",
-        weights="all weights" if full else f"r {lora.r}, alpha {lora.lora_alpha:g}",
+        method=method,
+        weights=weights,
         steps=state.step,
         epochs=state.step / run.plan.steps_per_epoch,
         tokens=state.tokens,
         trained_tokens=state.trained_tokens,
-        seconds=seconds,
-        tokens_per_s=run.outcome.tokens / seconds if seconds else 0.0,
+        seconds=run.outcome.seconds,
+        speed=content.Speed(**asdict(run.outcome.speed)) if run.outcome.speed else None,
         packed=run.plan.packed,
         stopped_early=run.outcome.stopped_early,
         curves=curves(metrics),
     )
+
+
+def _method(recipe: Recipe) -> tuple[str, str]:
+    """How it was trained, and which weights."""
+    match recipe.train.method:
+        case "full":
+            return "full", "all weights"
+        case "freeze":
+            return "freeze", "; ".join(
+                (f"last {recipe.freeze.trainable_layers} layers", *recipe.freeze.trainable_modules)
+            )
+        case "lora":
+            return "LoRA", f"r {recipe.lora.r}, alpha {recipe.lora.lora_alpha:g}"
 
 
 def curves(metrics: Sequence[dict[str, float]]) -> content.Curves:

@@ -6,20 +6,22 @@ checkpoints/, model/, comparison.json (every answer), result.json, report.html a
 
 import json
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tutelage import recipe as recipes
 from tutelage.evaluation.comparison import Comparison
-from tutelage.model import loading, restoring, saving
+from tutelage.model import freezing, loading, restoring, saving
 from tutelage.recipe import Recipe
 from tutelage.records import Question
 from tutelage.run.answering import answers_of, write_comparison, write_questions
 from tutelage.run.assemble import Speech, speech
-from tutelage.run.engine import Engine, build_engine
+from tutelage.run.device import refuse_what_it_cannot
+from tutelage.run.engine import Engine, build_engine, stored_dtype
 from tutelage.run.folder import claim
+from tutelage.run.kept_trunk import keeping_trunk
 from tutelage.run.metrics import MetricsLog, Silence
 from tutelage.run.prepare import Prepared, prepare
 from tutelage.run.reporting import Finished, write_report
@@ -27,6 +29,7 @@ from tutelage.terminal import Terminal, Update
 from tutelage.training import distributed
 from tutelage.training.checkpoint import Checkpoints
 from tutelage.training.loop import Job, Outcome, fit
+from tutelage.training.meter import Speed, measured_peak
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class TrainResult:
             "tokens": state.tokens,
             "trained_tokens": state.trained_tokens,
             "seconds": round(seconds, 2),
-            "tokens_per_s": round(self.outcome.tokens / seconds) if seconds else None,
+            **(asdict(self.outcome.speed) if self.outcome.speed else {field.name: None for field in fields(Speed)}),
             "loss": {"first": losses[0], "last": losses[-1]} if losses else None,
             "eval_loss": {"best": state.best_loss, "step": state.best_step},
             "stopped_early": self.outcome.stopped_early,
@@ -80,6 +83,7 @@ def train(recipe: Recipe, *, terminal: Terminal | None = None, resume: bool = Fa
     distributed.start()
     is_main = distributed.rank() == 0
     terminal = terminal if terminal is not None and is_main else Terminal(quiet=not is_main)
+    refuse_what_it_cannot(recipe.train)
     spoken = speech(recipe)
     with distributed.main_first():
         prepared = prepare(recipe, spoken, terminal=terminal)
@@ -155,9 +159,10 @@ def _run_loop(
     with (
         terminal.progress("training", engine.total_steps, start=done) as update,
         closing(_listener(output, recipe, done=done, update=update)) as log,
+        keeping_trunk(engine, recipe, resume=resume, terminal=terminal) as language_model,
     ):
         job = Job(
-            language_model=engine.language_model,
+            language_model=language_model,
             plan=engine.plan,
             held_out=engine.held_out,
             section=recipe.train,
@@ -168,18 +173,19 @@ def _run_loop(
             checkpoints=checkpoints,
             write_model=write_model,
             listener=log,
+            peak_flops_per_s=measured_peak(engine.language_model.device, engine.language_model.compute_dtype),
         )
         outcome = fit(job, resume_from=start)
+    if outcome.skipped:
+        terminal.note(f"{outcome.skipped} steps changed no weight: their gradients, scaled for fp16, were too large")
     if recipe.train.load_best_model_at_end and outcome.state.best_step is not None:
         restoring.restore(engine.model, checkpoints.path(outcome.state.best_step))
     if distributed.rank() > 0:
         return outcome
-    saving.save_model(
-        engine.model,
-        output / "model",
-        stop_ids=spoken.stop_ids,
-        dtype=loading.stored_dtype(loading.load_config(recipe.model)),
-    )
+    dtype = stored_dtype(recipe)
+    if recipe.train.method == "freeze":
+        freezing.give_back_frozen(engine.model, recipe.model, dtype=dtype)
+    saving.save_model(engine.model, output / "model", stop_ids=spoken.stop_ids, dtype=dtype)
     saving.save_tokenizer(spoken.tokenizer, output / "model", chat_template=spoken.template.source)
     return outcome
 

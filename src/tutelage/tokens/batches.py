@@ -4,7 +4,7 @@ Shapes: B rows of the batch matrix, T tokens.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -140,5 +140,7 @@ class BatchPlan:
 
     def batch(self, numbers: Sequence[int] | np.ndarray) -> Batch:
         """The batch of these packs."""
-        examples = [self.store[number] for at in numbers for number in self.packs[at].examples]
-        return packed_batch(examples, round_to=ROUND) if self.packed else padded_batch(examples, pad_id=self.pad_id)
+        chosen = tuple(number for at in numbers for number in self.packs[at].examples)
+        examples = [self.store[number] for number in chosen]
+        made = packed_batch(examples, round_to=ROUND) if self.packed else padded_batch(examples, pad_id=self.pad_id)
+        return replace(made, examples=chosen)

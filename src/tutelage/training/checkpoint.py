@@ -56,20 +56,24 @@ class Checkpoints:
         *,
         optimizer: torch.optim.Optimizer,
         weights: Mapping[str, nn.Parameter],
+        scaler: torch.amp.GradScaler | None = None,
     ) -> Path:
         """Write a checkpoint beside its place, move it there, and remove those that are no longer wanted.
 
         Args:
             write_model: writes model and tokenizer into a folder.
             weights: name -> parameter, for the names of the optimizer's moments.
+            scaler: of fp16; one that is off has nothing to save.
         """
         target = self.path(state.step)
         work = self.folder / f".{target.name}.tmp"
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)
         write_model(work)
-        save_file(_optimizer_tensors(optimizer, weights), work / "optimizer.safetensors")
-        content = {"state": asdict(state), "fingerprint": self.fingerprint}
+        tensors, numbers = _moments(optimizer, weights)
+        save_file(tensors, work / "optimizer.safetensors")
+        content = {"state": asdict(state), "fingerprint": self.fingerprint, "optimizer": numbers}
+        content["scaler"] = scaler.state_dict() if scaler else {}
         (work / "state.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
         shutil.rmtree(target, ignore_errors=True)
         os.replace(work, target)
@@ -118,20 +122,42 @@ class Checkpoints:
                 shutil.rmtree(self.path(step))
 
 
-def load_optimizer(optimizer: torch.optim.Optimizer, weights: Mapping[str, nn.Parameter], *, checkpoint: Path) -> None:
-    """Put the saved moments back. The count of steps lies where its weight does: the fused AdamW asks for it there."""
-    tensors = load_file(checkpoint / "optimizer.safetensors")
+def load_optimizer(
+    optimizer: torch.optim.Optimizer,
+    weights: Mapping[str, nn.Parameter],
+    *,
+    checkpoint: Path,
+    scaler: torch.amp.GradScaler | None = None,
+) -> None:
+    """Put the saved moments back, and the scale of fp16. The count of steps lies where its weight does: the fused AdamW
+    asks for it there."""
+    content = json.loads((checkpoint / "state.json").read_text(encoding="utf-8"))
+    if scaler and scaler.is_enabled():
+        scaler.load_state_dict(content["scaler"])
+    saved = {**load_file(checkpoint / "optimizer.safetensors"), **content["optimizer"]}
     for name, weight in weights.items():
         prefix = f"{name}/"
-        found = {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
-        optimizer.state[weight] = {key: tensor.to(weight.device) for key, tensor in found.items()}
+        found = {key.removeprefix(prefix): value for key, value in saved.items() if key.startswith(prefix)}
+        if found:
+            optimizer.state[weight] = {
+                key: value.to(weight.device) if isinstance(value, torch.Tensor) else value
+                for key, value in found.items()
+            }
 
 
-def _optimizer_tensors(
+def _moments(
     optimizer: torch.optim.Optimizer, weights: Mapping[str, nn.Parameter]
-) -> dict[str, torch.Tensor]:
-    return {
-        f"{name}/{key}": value.contiguous()
-        for name, weight in weights.items()
-        for key, value in optimizer.state[weight].items()
-    }
+) -> tuple[dict[str, torch.Tensor], dict[str, float | None]]:
+    """The optimizer's state by weight and key: tensors, and what is none (counts of steps, a momentum that is off)."""
+    tensors: dict[str, torch.Tensor] = {}
+    numbers: dict[str, float | None] = {}
+    places: set[int] = set()
+    for name, weight in weights.items():
+        for key, value in optimizer.state.get(weight, {}).items():
+            if not isinstance(value, torch.Tensor):
+                numbers[f"{name}/{key}"] = value
+                continue
+            # 8-bit moments share their table of values; a file of tensors holds each for itself.
+            tensors[f"{name}/{key}"] = value.clone() if value.data_ptr() in places else value.contiguous()
+            places.add(value.data_ptr())
+    return tensors, numbers

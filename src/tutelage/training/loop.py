@@ -1,8 +1,8 @@
 """The training loop, on one page. Everything it needs comes in as arguments; `run` builds them."""
 
 import math
-import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -10,19 +10,24 @@ from typing import Protocol
 import torch
 
 from tutelage.errors import TrainingError
+from tutelage.loss import Objective
 from tutelage.model.causal_lm import CausalLM
+from tutelage.model.work import flops_of
 from tutelage.recipe import TrainSection
 from tutelage.tokens.batches import BatchPlan
 from tutelage.training import distributed
 from tutelage.training.checkpoint import Checkpoints, TrainState, load_optimizer
-from tutelage.training.optimizer import adamw, learning_rate, set_learning_rate
+from tutelage.training.meter import Meter, Speed
+from tutelage.training.optimizer import build_optimizer, set_learning_rate
+from tutelage.training.prefetch import prefetched
+from tutelage.training.schedule import learning_rates
 from tutelage.training.step import StepResult, held_out_loss, train_step
 
 
 class Listener(Protocol):
     """Who hears of every step and evaluation: metrics file, TensorBoard, progress line."""
 
-    def step(self, state: TrainState, result: StepResult, *, learning_rate: float) -> None:
+    def step(self, state: TrainState, result: StepResult, *, learning_rate: float, speed: Speed) -> None:
         """An optimizer step is done."""
 
     def evaluated(self, state: TrainState, loss: float) -> None:
@@ -39,6 +44,7 @@ class Job:
         total_steps: length of the run.
         eval_every, save_every: in steps; the end of the run is always evaluated and saved.
         write_model: writes the model as it stands into a folder.
+        peak_flops_per_s: of this process's matrix products (`meter.measured_peak`); 0 where nobody measured them.
     """
 
     language_model: CausalLM
@@ -52,6 +58,7 @@ class Job:
     checkpoints: Checkpoints
     write_model: Callable[[Path], None]
     listener: Listener
+    peak_flops_per_s: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -62,15 +69,19 @@ class Outcome:
         state: of the last step.
         losses: training loss of each step of this process's part of the run.
         tokens: seen by these steps.
-        seconds: spent in them, evaluation and saving left out.
+        seconds: spent in them and between them, evaluation and saving left out.
+        speed: the mean over these steps but the first; None where there was none.
         stopped_early: the held-out loss stopped falling.
+        skipped: how many of these steps changed nothing, since a scaled gradient went beyond fp16.
     """
 
     state: TrainState
     losses: tuple[float, ...]
     tokens: int
     seconds: float
+    speed: Speed | None
     stopped_early: bool
+    skipped: int = 0
 
 
 def fit(job: Job, *, resume_from: tuple[Path, TrainState] | None = None) -> Outcome:
@@ -81,45 +92,64 @@ def fit(job: Job, *, resume_from: tuple[Path, TrainState] | None = None) -> Outc
         TrainingError: the loss or the gradient is not a number.
     """
     weights = job.language_model.trainable()
-    optimizer = adamw(weights, job.section)
+    optimizer = build_optimizer(weights, job.section, layer_weights=job.language_model.layer_weights())
+    rate_of = learning_rates(job.section, total_steps=job.total_steps)
+    objective = Objective(job.section.label_smoothing_factor, dft=job.section.loss_type == "dft")
+    device = job.language_model.device
+    scaler = torch.amp.GradScaler(device.type, enabled=job.language_model.compute_dtype == torch.float16)
     state = TrainState()
     if resume_from is not None:
         checkpoint, state = resume_from
-        load_optimizer(optimizer, weights, checkpoint=checkpoint)
+        load_optimizer(optimizer, weights, checkpoint=checkpoint, scaler=scaler)
     losses: list[float] = []
-    first, seconds = state, 0.0
+    first, skipped = state, 0
     stopped_early = out_of_patience(state, job.section)
     job.language_model.model.train()
-    while state.step < job.total_steps and not stopped_early:
-        torch.manual_seed(job.seed * 1_000_003 + state.step * 97 + distributed.rank())
-        rate = learning_rate(state.step, total_steps=job.total_steps, section=job.section)
-        set_learning_rate(optimizer, rate)
-        started = time.perf_counter()
-        batches = job.plan.step(state.step)[distributed.rank() :: distributed.world_size()]
-        result = train_step(job.language_model, batches, optimizer=optimizer, max_grad_norm=job.section.max_grad_norm)
-        seconds += time.perf_counter() - started
-        refuse_not_a_number(result, job, step=state.step)
-        losses.append(result.loss)
-        state = replace(
-            state,
-            step=state.step + 1,
-            tokens=state.tokens + result.tokens,
-            trained_tokens=state.trained_tokens + result.trained_tokens,
-        )
-        job.listener.step(state, result, learning_rate=rate)
-        last = state.step == job.total_steps
-        improved = False
-        if job.held_out is not None and (last or state.step % job.eval_every == 0):
-            loss = held_out_loss(job.language_model, job.held_out)
-            improved = state.best_loss is None or loss < state.best_loss
-            state = after_evaluation(state, loss)
-            job.listener.evaluated(state, loss)
-            stopped_early = out_of_patience(state, job.section)
-        keeps_best = improved and (job.section.load_best_model_at_end or job.section.early_stopping_patience)
-        saves = last or stopped_early or keeps_best or state.step % job.save_every == 0
-        if saves and distributed.rank() == 0:
-            job.checkpoints.save(state, job.write_model, optimizer=optimizer, weights=weights)
-    return Outcome(state, tuple(losses), state.tokens - first.tokens, seconds, stopped_early)
+    meter = Meter(flops_of(job.language_model), peak_flops_per_s=job.peak_flops_per_s, device=device)
+    steps = range(state.step, state.step if stopped_early else job.total_steps)
+    with closing(prefetched(job.plan, steps, device=device)) as loaded:
+        for batches in loaded:
+            torch.manual_seed(job.seed * 1_000_003 + state.step * 97 + distributed.rank())
+            rate = rate_of(state.step)
+            set_learning_rate(optimizer, rate)
+            meter.begin(batches)
+            result = train_step(
+                job.language_model,
+                batches,
+                optimizer=optimizer,
+                max_grad_norm=job.section.max_grad_norm,
+                objective=objective,
+                scaler=scaler,
+            )
+            speed = meter.end(result)
+            refuse_not_a_number(result, job, step=state.step)
+            losses.append(result.loss)
+            skipped += result.skipped
+            state = replace(
+                state,
+                step=state.step + 1,
+                tokens=state.tokens + result.tokens,
+                trained_tokens=state.trained_tokens + result.trained_tokens,
+            )
+            job.listener.step(state, result, learning_rate=rate, speed=speed)
+            last = state.step == job.total_steps
+            improved = False
+            if job.held_out is not None and (last or state.step % job.eval_every == 0):
+                with meter.paused():
+                    loss = held_out_loss(job.language_model, job.held_out)
+                improved = state.best_loss is None or loss < state.best_loss
+                state = after_evaluation(state, loss)
+                job.listener.evaluated(state, loss)
+                stopped_early = out_of_patience(state, job.section)
+            keeps_best = improved and (job.section.load_best_model_at_end or job.section.early_stopping_patience)
+            saves = last or stopped_early or keeps_best or state.step % job.save_every == 0
+            if saves and distributed.rank() == 0:
+                with meter.paused():
+                    job.checkpoints.save(state, job.write_model, optimizer=optimizer, weights=weights, scaler=scaler)
+            if stopped_early:
+                break
+    tokens = state.tokens - first.tokens
+    return Outcome(state, tuple(losses), tokens, meter.seconds, meter.speed(), stopped_early, skipped)
 
 
 def after_evaluation(state: TrainState, loss: float) -> TrainState:
@@ -137,7 +167,7 @@ def out_of_patience(state: TrainState, section: TrainSection) -> bool:
 
 def refuse_not_a_number(result: StepResult, job: Job, *, step: int) -> None:
     """Stop a run whose loss or gradient has become NaN or infinite, before its weights are saved."""
-    if math.isfinite(result.loss) and math.isfinite(result.grad_norm):
+    if math.isfinite(result.loss) and (math.isfinite(result.grad_norm) or result.skipped):
         return
     what = f"loss of step {step + 1} is {result.loss}"
     if math.isfinite(result.loss):
@@ -151,14 +181,9 @@ def refuse_not_a_number(result: StepResult, job: Job, *, step: int) -> None:
     )
 
 
-def metrics_of(state: TrainState, result: StepResult, *, learning_rate: float) -> dict[str, float]:
+def metrics_of(state: TrainState, result: StepResult, *, learning_rate: float, speed: Speed) -> dict[str, float]:
     """A step as numbers for metrics.jsonl and TensorBoard."""
     numbers = asdict(result)
-    positions = numbers.pop("positions")
-    return {
-        "step": state.step,
-        "learning_rate": learning_rate,
-        **numbers,
-        "tokens_per_s": result.tokens / result.seconds,
-        "padding_share": 1 - result.tokens / positions,
-    }
+    del numbers["positions"]
+    skipped = {"skipped": 1.0} if numbers.pop("skipped") else {}
+    return {"step": state.step, "learning_rate": learning_rate, **numbers, **asdict(speed), **skipped}

@@ -12,7 +12,7 @@ from tutelage.model.causal_lm import CausalLM
 from tutelage.records import Batch, Example
 from tutelage.tokens.batches import packed_batch
 
-TOLERANCE = {torch.float32: 1e-4, torch.bfloat16: 4e-2}
+TOLERANCE = {torch.float32: 1e-4, torch.float16: 4e-2, torch.bfloat16: 4e-2}
 ROWS, TOKENS = 3, 64  # enough to show a leak between rows, little enough to cost nothing
 
 
@@ -25,10 +25,10 @@ def packing_problem(language_model: CausalLM, examples: Sequence[Example]) -> st
     rows = beginnings(examples)
     if len(rows) < 2:
         return None
-    with _probing(language_model):
-        together = _gradients(language_model, [packed_batch(rows)])
-        alone = _gradients(language_model, [packed_batch([row]) for row in rows])
-    return _difference(together, alone, language_model.compute_dtype)
+    with probing(language_model):
+        together = gradients_of(language_model, [packed_batch(rows)])
+        alone = gradients_of(language_model, [packed_batch([row]) for row in rows])
+    return _packed_differs(together, alone, language_model.compute_dtype)
 
 
 def rows_problem(language_model: CausalLM, examples: Sequence[Example]) -> str | None:
@@ -43,8 +43,8 @@ def rows_problem(language_model: CausalLM, examples: Sequence[Example]) -> str |
     if not attention.supported_by(model):
         return "its layers take no other attention"
     own = attention.name_of(model)
-    with _probing(language_model):
-        alone = _gradients(language_model, [packed_batch([row]) for row in rows])
+    with probing(language_model):
+        alone = gradients_of(language_model, [packed_batch([row]) for row in rows])
         longest = _loss(language_model, examples[0])
         attention.switch(model, attention.NAME)
         problem = _problem_by_rows(language_model, examples, alone, longest=longest)
@@ -54,26 +54,31 @@ def rows_problem(language_model: CausalLM, examples: Sequence[Example]) -> str |
 
 
 @dataclass(frozen=True)
-class _Gradients:
-    """Loss and gradients of some batches together."""
+class Gradients:
+    """Loss of some batches together, and its gradient by each trained weight."""
 
     loss: float
     tensors: list[torch.Tensor]
 
 
 def _problem_by_rows(
-    language_model: CausalLM, examples: Sequence[Example], alone: _Gradients, *, longest: float
+    language_model: CausalLM, examples: Sequence[Example], alone: Gradients, *, longest: float
 ) -> str | None:
     try:
         loss = _loss(language_model, examples[0])
-        together = _gradients(language_model, [packed_batch(beginnings(examples))])
+        together = gradients_of(language_model, [packed_batch(beginnings(examples))])
     except UnsupportedAttention as error:
         return str(error)
     except Exception as error:  # layers that want a mask fail without one in their own ways; the reason is told
         return f"{type(error).__name__}: {error}"
     if abs(loss - longest) > TOLERANCE[language_model.compute_dtype] * abs(longest):
         return f"the longest row has loss {loss:.6g}, under the model's own attention {longest:.6g}"
-    return _difference(together, alone, language_model.compute_dtype)
+    return _packed_differs(together, alone, language_model.compute_dtype)
+
+
+def _packed_differs(together: Gradients, alone: Gradients, dtype: torch.dtype) -> str | None:
+    gaps = difference(together, alone, dtype=dtype)
+    return gaps and f"packed rows differ from the same rows alone: {gaps}"
 
 
 def _loss(language_model: CausalLM, example: Example) -> float:
@@ -88,8 +93,9 @@ def beginnings(examples: Sequence[Example]) -> list[Example]:
 
 
 @contextmanager
-def _probing(language_model: CausalLM) -> Iterator[None]:
-    """Without dropout, which would differ between the two sides; nothing is left behind in the gradients."""
+def probing(language_model: CausalLM) -> Iterator[None]:
+    """While this lasts, the model runs without dropout, which would differ between two sides; nothing is left
+    behind in the gradients."""
     model = language_model.model
     was_training = model.training
     model.eval()
@@ -100,7 +106,8 @@ def _probing(language_model: CausalLM) -> Iterator[None]:
         model.train(was_training)
 
 
-def _gradients(language_model: CausalLM, batches: Sequence[Batch]) -> _Gradients:
+def gradients_of(language_model: CausalLM, batches: Sequence[Batch]) -> Gradients:
+    """Loss and gradients of some batches together, zeros where a weight has none; to be used while `probing`."""
     language_model.model.zero_grad(set_to_none=True)
     total = 0.0
     for batch in batches:
@@ -108,15 +115,16 @@ def _gradients(language_model: CausalLM, batches: Sequence[Batch]) -> _Gradients
         loss.backward()
         total += float(loss.detach())
     weights = language_model.trainable().values()
-    return _Gradients(total, [weight.grad.clone() for weight in weights if weight.grad is not None])
+    return Gradients(total, [torch.zeros_like(w) if w.grad is None else w.grad.clone() for w in weights])
 
 
-def _difference(together: _Gradients, alone: _Gradients, dtype: torch.dtype) -> str | None:
-    loss_gap = abs(together.loss - alone.loss) / max(abs(alone.loss), 1e-9)
-    gradient_gap = _distance(together.tensors, alone.tensors)
+def difference(one: Gradients, other: Gradients, *, dtype: torch.dtype) -> str | None:
+    """By how much two ways to the same loss and gradients differ, in words; None within the tolerance of a dtype."""
+    loss_gap = abs(one.loss - other.loss) / max(abs(other.loss), 1e-9)
+    gradient_gap = _distance(one.tensors, other.tensors)
     if loss_gap <= TOLERANCE[dtype] and gradient_gap <= TOLERANCE[dtype]:
         return None
-    return f"packed rows differ from the same rows alone: loss by {loss_gap:.1e}, gradients by {gradient_gap:.1e}"
+    return f"loss by {loss_gap:.1e}, gradients by {gradient_gap:.1e}"
 
 
 def _distance(left: Sequence[torch.Tensor], right: Sequence[torch.Tensor]) -> float:

@@ -1,5 +1,6 @@
 """One optimizer step: count first, then divide (law 5), and the loss of a held-out set by the same rule."""
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from tutelage.loss import CROSS_ENTROPY, Objective
 from tutelage.model.causal_lm import CausalLM
 from tutelage.records import Batch
 from tutelage.tokens.batches import BatchPlan
@@ -23,6 +25,7 @@ class StepResult:
         tokens, trained_tokens: over all processes, padding not counted.
         positions: tokens and padding.
         seconds: wall clock of this process.
+        skipped: no weight was changed, since a scaled gradient went beyond fp16; the next step's scale is lower.
     """
 
     loss: float
@@ -31,28 +34,41 @@ class StepResult:
     trained_tokens: int
     positions: int
     seconds: float
+    skipped: bool = False
 
 
 def train_step(
-    language_model: CausalLM, batches: Sequence[Batch], *, optimizer: torch.optim.Optimizer, max_grad_norm: float
+    language_model: CausalLM,
+    batches: Sequence[Batch],
+    *,
+    optimizer: torch.optim.Optimizer,
+    max_grad_norm: float,
+    objective: Objective = CROSS_ENTROPY,
+    scaler: torch.amp.GradScaler | None = None,
 ) -> StepResult:
     """Forward and backward over this process's share of a step, then one update of all weights.
 
     Args:
         batches: this process's batches; all processes together make the step.
+        scaler: keeps small gradients within the range of fp16; None, or one that is off, elsewhere.
     """
     started = time.perf_counter()
+    scaler = scaler or torch.amp.GradScaler(language_model.device.type, enabled=False)
     weights = list(language_model.trainable().values())
     counts = distributed.sum_over_all(count(batches).to(language_model.device))
     loss = torch.zeros((), device=language_model.device)
     optimizer.zero_grad(set_to_none=True)
     for batch in batches:
-        part = language_model.loss_sum(batch.to(language_model.device)) / counts[0]
-        part.backward()
+        part = language_model.loss_sum(batch.to(language_model.device), objective=objective) / counts[0]
+        scaler.scale(part).backward()
         loss += part.detach()
     distributed.sum_gradients(weights)
+    scaler.unscale_(optimizer)
     norm = nn.utils.clip_grad_norm_(weights, max_grad_norm if max_grad_norm > 0 else float("inf"))
-    optimizer.step()
+    # Below a scale of 1 it is not the scale that is too large: then the gradient itself is not a number.
+    skipped = scaler.get_scale() >= 1 and scaler.is_enabled() and not math.isfinite(float(norm))
+    scaler.step(optimizer)
+    scaler.update()
     _, trained, tokens, positions = counts.tolist()
     return StepResult(
         loss=float(distributed.sum_over_all(loss)),
@@ -61,6 +77,7 @@ def train_step(
         trained_tokens=int(trained),
         positions=int(positions),
         seconds=time.perf_counter() - started,
+        skipped=skipped,
     )
 
 

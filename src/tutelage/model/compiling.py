@@ -1,0 +1,56 @@
+"""torch.compile, one decoder layer at a time: layers of one kind share one compiled program."""
+
+import os
+import shutil
+import time
+from collections.abc import Sequence
+
+import torch
+
+from tutelage.errors import RecipeError
+from tutelage.model import attention
+from tutelage.model.causal_lm import CausalLM
+from tutelage.model.layers import decoder_layers
+from tutelage.records import Batch
+
+
+def refuse_to_compile() -> None:
+    """Refuse where there is no C++ compiler, which torch.compile calls.
+
+    Raises:
+        RecipeError: none is found.
+    """
+    names = [os.environ.get("CXX") or "g++", "clang++"]
+    if not any(shutil.which(name) for name in names):
+        raise RecipeError(
+            f"torch.compile needs a C++ compiler; there is none of {', '.join(names)} here",
+            place="train.torch_compile",
+            expected="g++ in PATH, or its path in CXX",
+            remedy="install g++, or --set train.torch_compile=false",
+        )
+
+
+def compile_layers(language_model: CausalLM, batches: Sequence[Batch], *, backend: str = "inductor") -> float:
+    """Compile the decoder layers in place; their weights, names and results stay. Seconds that it took.
+
+    Args:
+        batches: a few to train on, of different shapes if there are any: the layers are compiled on their way forward
+            and backward, and forward for evaluation, before the first step. Nothing is left of the gradients.
+        backend: of torch.compile; eager traces and generates no code.
+    """
+    started = time.perf_counter()
+    attention.hide_from_compiler()
+    for layer in decoder_layers(language_model.model).values():
+        layer.compile(dynamic=None, backend=backend)
+    model = language_model.model
+    was_training = model.training
+    for batch in batches:
+        here = batch.to(language_model.device)
+        model.train()
+        language_model.loss_sum(here).backward()
+        model.eval()
+        with torch.no_grad():
+            language_model.loss_sum(here)
+    model.zero_grad(set_to_none=True)
+    model.train(was_training)
+    return time.perf_counter() - started
