@@ -129,7 +129,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
             if needs_weight:
                 product = _scratch("product", tuple(weight.shape), like=hidden_ND)
                 torch.mm(logits_CV.T, hidden_ND[part], out=product)
-                grad_weight = product.float() if grad_weight is None else grad_weight.add_(product)
+                grad_weight = product.to(torch.float32, copy=True) if grad_weight is None else grad_weight.add_(product)
             if grad_bias is not None:
                 grad_bias += logits_CV.sum(0, dtype=torch.float32)
         ctx.grads = (grad_hidden, grad_weight, grad_bias)

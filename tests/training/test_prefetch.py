@@ -13,8 +13,8 @@ import torch
 from tests.small import same_batches
 from tests.training_jobs import job_of, plan_of, some_rows, store_of
 from tutelage.tokens.batches import BatchPlan
-from tutelage.training.prefetch import prefetched
 from tutelage.training.loop import fit
+from tutelage.training.prefetch import prefetched
 
 CPU = torch.device("cpu")
 
