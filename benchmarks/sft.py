@@ -5,7 +5,7 @@ import json
 import statistics
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -74,13 +74,13 @@ def measure(suite: Suite, options: argparse.Namespace) -> None:
         work = Path(folder)
         write_rows(work / "rows.jsonl")
         write_recipe(suite, work)
-        print(f"{'round':>5}  {'case':<10} {'who':<14} {'tokens/s':>9} {'peak GiB':>9}", flush=True)
+        print(f"{'round':>5}  {'case':<10} {'who':<15} {'tokens/s':>9} {'peak GiB':>9}", flush=True)
         for number in range(1, options.rounds + 1):
             for case in cases:
                 for who, result in results(suite, case, work, options):
                     found.setdefault(case.name, {}).setdefault(who, []).append(result)
                     rate, peak = result["tokens_per_s"], result["peak_gib"]
-                    print(f"{number:>5}  {case.name:<10} {who:<14} {rate:>9,.0f} {peak:>9.2f}", flush=True)
+                    print(f"{number:>5}  {case.name:<10} {who:<15} {rate:>9,.0f} {peak:>9.2f}", flush=True)
     figures = {name: summary(runs) for name, runs in found.items()}
     for name, values in figures.items():
         print(f"{name}: " + ", ".join(f"{key} {value}" for key, value in values.items()))
@@ -98,17 +98,16 @@ def write_recipe(suite: Suite, work: Path) -> None:
     (work / "recipe.yaml").write_text(json.dumps(recipe), encoding="utf-8")
 
 
-def results(suite: Suite, case: Case, work: Path, options: argparse.Namespace) -> list[tuple[str, dict[str, Any]]]:
+def results(suite: Suite, case: Case, work: Path, options: argparse.Namespace) -> Iterator[tuple[str, dict[str, Any]]]:
     """Ours, then the peer's settings one after the other."""
     model = model_of(suite, case, work)
-    made = [("tutelage", ours(work, [f"model.name_or_path={model}", *case.settings]))]
+    yield "tutelage", ours(work, [f"model.name_or_path={model}", *case.settings])
     if case.beside:
-        made.append(("tutelage beside", ours(work, [f"model.name_or_path={model}", *case.beside])))
+        yield "tutelage beside", ours(work, [f"model.name_or_path={model}", *case.beside])
     inputs = ["--model", str(model), "--data", str(work / "rows.jsonl"), "--rows", str(suite.rows)]
     for label, flags in case.peers.items() if options.peer else ():
         result = peer(options.peer, options.peer_python, [*inputs, "--max-length", str(suite.max_length), *flags])
-        made.append((f"{options.peer} {label}", {**result, "tokens_per_s": result["tokens_per_s_median"]}))
-    return made
+        yield f"{options.peer} {label}", {**result, "tokens_per_s": result["tokens_per_s_median"]}
 
 
 def model_of(suite: Suite, case: Case, work: Path) -> Path:
