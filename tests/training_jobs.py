@@ -10,13 +10,12 @@ from tests.architectures import VOCAB, tiny
 from tests.small import examples
 from tutelage.model.causal_lm import CausalLM
 from tutelage.recipe import TrainSection
-from tutelage.records import Example
+from tutelage.records import Example, Speed
 from tutelage.tokens.batches import BatchPlan
 from tutelage.tokens.packing import one_each, pack
 from tutelage.tokens.store import StoreWriter, TokenStore
 from tutelage.training.checkpoint import Checkpoints, TrainState
 from tutelage.training.loop import Job
-from tutelage.training.meter import Speed
 from tutelage.training.step import StepResult
 
 

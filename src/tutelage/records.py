@@ -1,4 +1,4 @@
-"""The nouns of the data path, each a frozen record.
+"""The nouns that rooms share, each a frozen record: those of the data path, and how fast a run goes (`Speed`).
 
     Row -> Conversation -> Rendered -> Example -> Pack -> Batch -> loss
     (data)                (template)   (tokens)                   (training)
@@ -268,3 +268,27 @@ class Generation:
     text: str
     stopped: bool
     tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """How fast some steps went. Time is the wall clock without evaluation and checkpoints.
+
+    Attributes:
+        tokens_per_s, trained_tokens_per_s: padding not counted.
+        padding_share: of all positions that were computed.
+        flops_per_s: the model's operations (`model.work`) per second.
+        peak_flops_per_s: what the processes' matrix products reach at best (`measured_peak`); 0 where unknown.
+        share_of_peak: the former over the latter.
+        loop_overhead: share of the time that went neither into forward nor backward nor the optimizer.
+        peak_gib: highest memory so far, see `training.meter.peak_gib`.
+    """
+
+    tokens_per_s: float
+    trained_tokens_per_s: float
+    padding_share: float
+    flops_per_s: float
+    peak_flops_per_s: float
+    share_of_peak: float
+    loop_overhead: float
+    peak_gib: float

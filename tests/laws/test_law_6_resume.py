@@ -14,11 +14,11 @@ from tests.small import Listening, gap, questions
 from tests.training_jobs import flat_weights, job_of, plan_of, some_rows, store_of
 from tutelage.errors import TrainingError
 from tutelage.recipe import Recipe
+from tutelage.records import Speed
 from tutelage.run.metrics import read_metrics
 from tutelage.run.training import train
 from tutelage.terminal import Update
 from tutelage.training.loop import fit
-from tutelage.training.meter import Speed
 
 METHODS: dict[str, dict[str, Any]] = {
     "full": {},

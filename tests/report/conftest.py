@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from tutelage.records import Speed
 from tutelage.report import content as c
 
 Make = Callable[..., c.Report]
-SPEED = c.Speed(
+SPEED = Speed(
     tokens_per_s=202.4,
     trained_tokens_per_s=111.3,
     padding_share=0.125,

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from tutelage.records import Speed
 from tutelage.run.metrics import MetricsLog, beside, read_metrics
 from tutelage.training.checkpoint import TrainState
-from tutelage.training.meter import Speed
 from tutelage.training.step import StepResult
 
 RESULT = StepResult(loss=2.5, grad_norm=1.0, tokens=90, trained_tokens=30, positions=100, seconds=0.5)

@@ -11,10 +11,10 @@ import torch
 from tests.small import gap
 from tests.training_jobs import flat_weights, job_of, plan_of, some_rows, store_of
 from tutelage.errors import TrainingError
+from tutelage.records import Speed
 from tutelage.tokens.batches import BatchPlan
 from tutelage.training.checkpoint import TrainState
 from tutelage.training.loop import Job, after_evaluation, fit, metrics_of
-from tutelage.training.meter import Speed
 from tutelage.training.step import StepResult
 
 

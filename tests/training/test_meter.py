@@ -13,10 +13,11 @@ from tests.architectures import VOCAB
 from tests.small import examples
 from tests.training_jobs import job_of, plan_of, some_rows, store_of
 from tutelage.model.work import Work
+from tutelage.records import Speed
 from tutelage.tokens.batches import padded_batch
 from tutelage.training import loop
 from tutelage.training import meter as meters
-from tutelage.training.meter import Meter, Speed, measured_peak, peak_gib
+from tutelage.training.meter import Meter, measured_peak, peak_gib
 from tutelage.training.step import StepResult
 
 CPU = torch.device("cpu")

@@ -7,6 +7,8 @@ Shares are in 0..1, times in seconds, lengths in tokens. Texts are as they came 
 from dataclasses import dataclass
 from typing import Literal
 
+from tutelage.records import Speed
+
 Change = Literal["gained", "lost", "right twice", "wrong twice"]
 
 
@@ -107,29 +109,6 @@ class Curves:
     tokens_per_s: tuple[float, ...]
     grad_norm: tuple[float, ...]
     held_out: tuple[tuple[int, float], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Speed:
-    """How fast the steps went, the first left out; evaluation and saving too.
-
-    Attributes:
-        tokens_per_s, trained_tokens_per_s: padding not counted.
-        padding_share: of all positions.
-        flops_per_s: the model's operations per second; peak_flops_per_s: what matrix products reach here at best, 0
-            where unknown; share_of_peak: the former over the latter.
-        loop_overhead: share of the time outside of forward, backward and optimizer.
-        peak_gib: highest memory.
-    """
-
-    tokens_per_s: float
-    trained_tokens_per_s: float
-    padding_share: float
-    flops_per_s: float
-    peak_flops_per_s: float
-    share_of_peak: float
-    loop_overhead: float
-    peak_gib: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Figures as people read them, and the verdict as a sentence."""
 
-from tutelage.report.content import Evidence, Share, Slice, Speed
+from tutelage.records import Speed
+from tutelage.report.content import Evidence, Share, Slice
 
 _UNITS = (("k", 1e3), ("M", 1e6), ("B", 1e9), ("T", 1e12))
 LANGUAGES = {"all": "All questions", "en": "English", "zh": "Chinese"}

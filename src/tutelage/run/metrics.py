@@ -6,10 +6,10 @@ from pathlib import Path
 
 from torch.utils.tensorboard import SummaryWriter
 
+from tutelage.records import Speed
 from tutelage.terminal import Update
 from tutelage.training.checkpoint import TrainState
 from tutelage.training.loop import metrics_of
-from tutelage.training.meter import Speed
 from tutelage.training.step import StepResult
 
 METRICS = "metrics.jsonl"

@@ -4,7 +4,7 @@ import platform
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -79,7 +79,7 @@ def _training(run: Finished, metrics: Sequence[dict[str, float]]) -> content.Tra
         tokens=state.tokens,
         trained_tokens=state.trained_tokens,
         seconds=run.outcome.seconds,
-        speed=content.Speed(**asdict(run.outcome.speed)) if run.outcome.speed else None,
+        speed=run.outcome.speed,
         packed=run.plan.packed,
         stopped_early=run.outcome.stopped_early,
         curves=curves(metrics),

@@ -15,7 +15,7 @@ from tutelage import recipe as recipes
 from tutelage.evaluation.comparison import Comparison
 from tutelage.model import freezing, loading, restoring, saving
 from tutelage.recipe import Recipe
-from tutelage.records import Question
+from tutelage.records import Question, Speed
 from tutelage.run.answering import answers_of, write_comparison, write_questions
 from tutelage.run.assemble import Speech, speech
 from tutelage.run.device import refuse_what_it_cannot
@@ -29,7 +29,7 @@ from tutelage.terminal import Terminal, Update
 from tutelage.training import distributed
 from tutelage.training.checkpoint import Checkpoints
 from tutelage.training.loop import Job, Outcome, fit
-from tutelage.training.meter import Speed, measured_peak
+from tutelage.training.meter import measured_peak
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,11 @@ from tutelage.loss import Objective
 from tutelage.model.causal_lm import CausalLM
 from tutelage.model.work import flops_of
 from tutelage.recipe import TrainSection
+from tutelage.records import Speed
 from tutelage.tokens.batches import BatchPlan
 from tutelage.training import distributed
 from tutelage.training.checkpoint import Checkpoints, TrainState, load_optimizer
-from tutelage.training.meter import Meter, Speed
+from tutelage.training.meter import Meter
 from tutelage.training.optimizer import build_optimizer, set_learning_rate
 from tutelage.training.prefetch import prefetched
 from tutelage.training.schedule import learning_rates

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
-from tutelage.records import Batch
+from tutelage.records import Batch, Speed
 from tutelage.training import distributed
 from tutelage.training.step import StepResult
 
@@ -22,30 +22,6 @@ if sys.platform != "win32":
 PEAK_SECONDS = 0.5  # for which products are tried
 SIDE = {"cpu": 2048, "cuda": 8192}  # of their matrices: large enough to keep all units busy
 GIB = 1 << 30
-
-
-@dataclass(frozen=True, slots=True)
-class Speed:
-    """How fast some steps went. Time is the wall clock without evaluation and checkpoints.
-
-    Attributes:
-        tokens_per_s, trained_tokens_per_s: padding not counted.
-        padding_share: of all positions that were computed.
-        flops_per_s: the model's operations (`model.work`) per second.
-        peak_flops_per_s: what the processes' matrix products reach at best (`measured_peak`); 0 where unknown.
-        share_of_peak: the former over the latter.
-        loop_overhead: share of the time that went neither into forward nor backward nor the optimizer.
-        peak_gib: highest memory so far, see `peak_gib`.
-    """
-
-    tokens_per_s: float
-    trained_tokens_per_s: float
-    padding_share: float
-    flops_per_s: float
-    peak_flops_per_s: float
-    share_of_peak: float
-    loop_overhead: float
-    peak_gib: float
 
 
 @dataclass(frozen=True, slots=True)
