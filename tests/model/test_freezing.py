@@ -10,7 +10,8 @@ from tests.architectures import CONFIGS, tiny
 from tests.small import examples
 from tutelage.errors import ModelError
 from tutelage.model.causal_lm import CausalLM
-from tutelage.model.freezing import give_back_frozen, layers_of, stack_of, train_part, trunk_depth
+from tutelage.model.freezing import give_back_frozen, stack_of, train_part, trunk_depth
+from tutelage.model.layers import layers_of
 from tutelage.model.loading import load_model
 from tutelage.recipe import FreezeSection, ModelSection
 from tutelage.tokens.batches import packed_batch

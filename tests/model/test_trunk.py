@@ -14,7 +14,8 @@ from tests.small import examples, gradients
 from tutelage.errors import TrainingError
 from tutelage.model import attention
 from tutelage.model.causal_lm import CausalLM, head_of
-from tutelage.model.freezing import layers_of, train_part
+from tutelage.model.freezing import train_part
+from tutelage.model.layers import layers_of
 from tutelage.model.trunk import HIDDEN, SUMS, Form, KeptTrunk, TrunkStore, forget, is_there, row_places, trunk_of
 from tutelage.recipe import FreezeSection
 from tutelage.records import Batch

@@ -12,7 +12,7 @@ from transformers import PreTrainedModel
 
 from tutelage.loss import CROSS_ENTROPY, Head, Objective, loss_sum, token_losses, trained_positions
 from tutelage.model import attention
-from tutelage.model.layers import decoder_layers
+from tutelage.model.layers import layers_of
 from tutelage.model.neftune import noisy_embeddings
 from tutelage.model.trunk import KeptTrunk
 from tutelage.model.vocabulary import output_weights
@@ -50,9 +50,13 @@ class CausalLM:
         return {name: weight for name, weight in self.model.named_parameters() if weight.requires_grad}
 
     def layer_weights(self) -> frozenset[str]:
-        """Names of the weights inside decoder layers: all but embeddings, head and the last norm."""
-        layers = tuple(f"{name}." for name in decoder_layers(self.model))
-        return frozenset(name for name, _ in self.model.named_parameters() if name.startswith(layers))
+        """Names of the weights inside decoder layers: all but embeddings, head and the last norm.
+
+        Raises:
+            ModelError: the layers are not found.
+        """
+        inside = set(map(id, layers_of(self.model)[1].parameters()))
+        return frozenset(name for name, weight in self.model.named_parameters() if id(weight) in inside)
 
     def loss_sum(self, batch: Batch, *, objective: Objective = CROSS_ENTROPY) -> torch.Tensor:
         """Weighted sum of the losses of the batch's trained tokens, fp32 scalar with its graph."""

@@ -10,7 +10,7 @@ import torch
 from tutelage.errors import RecipeError
 from tutelage.model import attention
 from tutelage.model.causal_lm import CausalLM
-from tutelage.model.layers import decoder_layers
+from tutelage.model.layers import layers_of
 from tutelage.records import Batch
 
 
@@ -40,7 +40,7 @@ def compile_layers(language_model: CausalLM, batches: Sequence[Batch], *, backen
     """
     started = time.perf_counter()
     attention.hide_from_compiler()
-    for layer in decoder_layers(language_model.model).values():
+    for layer in layers_of(language_model.model)[1]:
         layer.compile(dynamic=None, backend=backend)
     model = language_model.model
     was_training = model.training

@@ -14,6 +14,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from tutelage.errors import ModelError
+from tutelage.model.layers import layers_of
 from tutelage.model.loading import load_model
 from tutelage.recipe import FreezeSection, ModelSection
 
@@ -41,26 +42,6 @@ def stack_of(model: PreTrainedModel) -> Stack:
     """
     owner, layers = layers_of(model)
     return Stack(owner, layers, tuple(_called_behind(model.get_decoder(), owner, layers)))
-
-
-def layers_of(model: PreTrainedModel) -> tuple[nn.Module, nn.ModuleList]:
-    """The layers of a model, whatever its architecture calls them, and the module that holds them: the list that is as
-    long as the configuration says.
-
-    Raises:
-        ModelError: there is no such list.
-    """
-    decoder, count = model.get_decoder(), model.config.get_text_config().num_hidden_layers
-    for owner in decoder.modules():
-        for child in owner.children():
-            if isinstance(child, nn.ModuleList) and len(child) == count:
-                return owner, child
-    raise ModelError(
-        f"no list of {count} layers is found in {type(decoder).__name__}",
-        place="train.method: freeze",
-        expected="a decoder whose layers stand in one list",
-        remedy="--set train.method=lora",
-    )
 
 
 def _called_behind(decoder: nn.Module, owner: nn.Module, layers: nn.ModuleList) -> list[nn.Module]:

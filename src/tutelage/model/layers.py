@@ -2,9 +2,25 @@
 
 from torch import nn
 from transformers import PreTrainedModel
-from transformers.modeling_layers import GradientCheckpointingLayer
+
+from tutelage.errors import ModelError
 
 
-def decoder_layers(model: PreTrainedModel) -> dict[str, nn.Module]:
-    """Name -> layer, in order. Transformers marks them by their class; empty for the few models where it does not."""
-    return {name: module for name, module in model.named_modules() if isinstance(module, GradientCheckpointingLayer)}
+def layers_of(model: PreTrainedModel) -> tuple[nn.Module, nn.ModuleList]:
+    """The layers of a model, whatever its architecture calls them, and the module that holds them: the list that is as
+    long as the configuration says.
+
+    Raises:
+        ModelError: there is no such list.
+    """
+    decoder, count = model.get_decoder(), model.config.get_text_config().num_hidden_layers
+    for owner in decoder.modules():
+        for child in owner.children():
+            if isinstance(child, nn.ModuleList) and len(child) == count:
+                return owner, child
+    raise ModelError(
+        f"no list of {count} layers is found in {type(decoder).__name__}",
+        place="train",
+        expected="a decoder whose layers stand in one list: freeze, muon and torch_compile need them",
+        remedy="--set train.method=lora, train.optim=adamw or train.torch_compile=false",
+    )

@@ -21,7 +21,8 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from tutelage.errors import TrainingError
-from tutelage.model.freezing import layers_of, trunk_depth
+from tutelage.model.freezing import trunk_depth
+from tutelage.model.layers import layers_of
 from tutelage.records import Batch
 
 HIDDEN, SUMS = "trunk.hidden", "trunk.sums"

@@ -93,7 +93,8 @@ def fit(job: Job, *, resume_from: tuple[Path, TrainState] | None = None) -> Outc
         TrainingError: the loss or the gradient is not a number.
     """
     weights = job.language_model.trainable()
-    optimizer = build_optimizer(weights, job.section, layer_weights=job.language_model.layer_weights())
+    layer_weights = job.language_model.layer_weights() if job.section.optim == "muon" else ()
+    optimizer = build_optimizer(weights, job.section, layer_weights=layer_weights)
     rate_of = learning_rates(job.section, total_steps=job.total_steps)
     objective = Objective(job.section.label_smoothing_factor, dft=job.section.loss_type == "dft")
     device = job.language_model.device
