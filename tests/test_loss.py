@@ -215,3 +215,23 @@ def test_the_losses_differ() -> None:
         for one in OBJECTIVES.values()
     }
     assert len(totals) == 4
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::FutureWarning")
+@pytest.mark.parametrize("objective", list(OBJECTIVES))
+@pytest.mark.parametrize("kind", list(HEADS))
+def test_compiled_it_is_the_same(kind: str, objective: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loss, "CHUNK", 16 * V)
+    found = []
+    for compiler in (None, "aot_eager"):  # aot_eager rewrites what works in place, and generates no code
+        hidden_ND, targets_N, weights_N, head = given(kind)
+        total = loss_sum(
+            hidden_ND, targets_N, weights_N=weights_N, head=head, objective=OBJECTIVES[objective], compiler=compiler
+        )
+        total.backward()
+        found.append([total.detach(), *(leaf.grad for leaf in leaves(hidden_ND, head))])
+    torch.compiler.reset()
+    for plain, compiled in zip(*found, strict=True):
+        assert plain is not None
+        assert float(plain.abs().max()) > 0
+        torch.testing.assert_close(compiled, plain, rtol=1e-5, atol=1e-6)

@@ -9,7 +9,9 @@ what else may be trained.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -61,6 +63,7 @@ def loss_sum(
     weights_N: torch.Tensor,
     head: Head,
     objective: Objective = CROSS_ENTROPY,
+    compiler: str | None = None,
 ) -> torch.Tensor:
     """Weighted sum of the losses of N positions, fp32 scalar; divide it by the step's sum of weights (law 5).
 
@@ -68,6 +71,7 @@ def loss_sum(
         hidden_ND: hidden states that predict the targets, any float dtype.
         targets_N: int64 ids.
         weights_N: float32.
+        compiler: backend of torch.compile for the passes over the logits; None: they run one by one.
     """
     # CPU kernels are kept for every length that they meet: rounded lengths keep a long run's memory small.
     rest = -len(targets_N) % ROUND
@@ -77,7 +81,7 @@ def loss_sum(
         pad(weights_N, (0, rest)),
     )
     loss: torch.Tensor = _LinearCrossEntropy.apply(  # type: ignore[no-untyped-call]
-        hidden_ND, head.weight_VD, head.bias_V, targets_N, weights_N, _Logits(head, objective)
+        hidden_ND, head.weight_VD, head.bias_V, targets_N, weights_N, _Logits(head, objective, compiler)
     )
     return loss
 
@@ -92,10 +96,11 @@ def token_losses(logits_NV: torch.Tensor, targets_N: torch.Tensor, *, objective:
 
 @dataclass(frozen=True)
 class _Logits:
-    """How logits are made, and what is trained with them."""
+    """How logits are made, what is trained with them, and who compiles it."""
 
     head: Head
     objective: Objective
+    compiler: str | None
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
@@ -183,26 +188,31 @@ def _to_gradient(
     how: _Logits,
 ) -> torch.Tensor:
     """Loss of a chunk of raw products hidden @ weight.T, which are overwritten by the loss's gradient by them."""
+    block = _block if how.compiler is None else _compiled_block(how.compiler)
     total = torch.zeros((), dtype=torch.float32, device=logits_CV.device)
     rows = max(8, BLOCK.get(logits_CV.device.type, CHUNK) // logits_CV.shape[1])
     for at in range(0, len(logits_CV), rows):
         part = slice(at, at + rows)
-        loss, grad_CV = _block(logits_CV[part].float(), targets_C[part], weights_C[part], bias_V=bias_V, how=how)
-        logits_CV[part] = grad_CV
-        total += loss
+        total += block(logits_CV[part], targets_C[part], weights_C=weights_C[part], bias_V=bias_V, how=how)
     return total
 
 
+@cache
+def _compiled_block(backend: str) -> Callable[..., torch.Tensor]:
+    return torch.compile(_block, dynamic=True, backend=backend)
+
+
 def _block(
-    logits_CV: torch.Tensor,
+    raw_CV: torch.Tensor,
     targets_C: torch.Tensor,
-    weights_C: torch.Tensor,
     *,
+    weights_C: torch.Tensor,
     bias_V: torch.Tensor | None,
     how: _Logits,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Loss of a few positions and its gradient by the raw product, fp32, (C, V)."""
+) -> torch.Tensor:
+    """Loss of a few positions, whose raw products are overwritten by the loss's gradient by them; fp32 in between."""
     head, smoothing = how.head, how.objective.label_smoothing
+    logits_CV = raw_CV.float()
     if bias_V is not None:
         logits_CV += bias_V.float()
     if head.scale != 1.0:
@@ -226,12 +236,16 @@ def _block(
     grad_CV *= (weights_C / sum_C)[:, None]
     if smoothing:
         grad_CV -= (weights_C * (smoothing / logits_CV.shape[1]))[:, None]
-    grad_CV[rows, targets_C] -= weights_C * (1 - smoothing)
+    target_grad_C = grad_CV[rows, targets_C] - weights_C * (1 - smoothing)
     if slope_CV is not None:
         grad_CV *= slope_CV
+        target_grad_C *= slope_CV[rows, targets_C]
     if head.scale != 1.0:
         grad_CV *= head.scale
-    return loss, grad_CV
+        target_grad_C *= head.scale
+    raw_CV.copy_(grad_CV)
+    raw_CV[rows, targets_C] = target_grad_C.to(raw_CV.dtype)
+    return loss
 
 
 def trained_positions(hidden_BTD: torch.Tensor, weights_BT: torch.Tensor) -> torch.Tensor:

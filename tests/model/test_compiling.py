@@ -10,7 +10,7 @@ from tests.small import examples, gap, gradients
 from tutelage.errors import RecipeError
 from tutelage.model import attention
 from tutelage.model.causal_lm import CausalLM
-from tutelage.model.compiling import compile_layers, refuse_to_compile
+from tutelage.model.compiling import compiled, refuse_to_compile
 from tutelage.records import Batch
 from tutelage.tokens.batches import packed_batch
 
@@ -42,13 +42,14 @@ def test_results_and_names_stay_and_other_rows_need_no_new_program(language_mode
     with torch.no_grad():
         held_out = float(language_model.loss_sum(batches[2]))
     torch._dynamo.utils.counters.clear()
-    assert compile_layers(language_model, batches[:2], backend="eager") > 0
+    language_model, seconds = compiled(language_model, batches[:2], backend="eager")
+    assert seconds > 0
     assert not model.training
     assert all(weight.grad is None for weight in model.parameters())
     assert all(torch.equal(one, other) for one, other in zip(weights, model.parameters(), strict=True))
     assert list(model.state_dict()) == names
-    compiled = torch._dynamo.utils.counters["stats"]["unique_graphs"]
-    assert compiled > 0
+    programs = torch._dynamo.utils.counters["stats"]["unique_graphs"]
+    assert programs > 0
     with torch.no_grad():
         assert float(language_model.loss_sum(batches[2])) == pytest.approx(held_out, rel=1e-6)
     model.train()
@@ -56,7 +57,7 @@ def test_results_and_names_stay_and_other_rows_need_no_new_program(language_mode
         found, gradient = results(language_model, batch)
         assert found == pytest.approx(loss, rel=1e-6)
         assert gap(gradient, wanted) < 1e-5
-    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == compiled
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == programs
 
 
 def test_without_a_compiler_it_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:

@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 
 from tutelage.errors import ModelError
 from tutelage.model import vocabulary
+from tutelage.model.lora_product import fuse_products
 from tutelage.model.quantised import in_8_bits, is_quantised
 from tutelage.recipe import LoraSection
 
@@ -69,6 +70,7 @@ def add_lora(
         wrapped.peft_config[TRAINED].base_model_name_or_path = base
     _activate(wrapped, [*below, TRAINED])
     _in_fp32(weight for weight in wrapped.parameters() if weight.requires_grad)
+    fuse_products(wrapped)
     return wrapped
 
 

@@ -1,7 +1,7 @@
 """Causal attention by row lengths: several rows in one sequence, each seeing only itself, without a dense mask.
 
-Shapes: T tokens of the sequence, H query heads, K key and value heads, D head size; R rows of a bucket, L their padded
-length; S slots, the padded rows of all buckets one after the other.
+Shapes: T tokens of the sequence, H query heads (or a tensor's own), K key and value heads, D head size; R rows of a
+bucket, L their padded length; S slots, the padded rows of all buckets one after the other.
 
 Rows of similar length are gathered into padded buckets. Padding on the right needs no mask: under causal attention no
 real token ever looks at what stands after it.
@@ -19,7 +19,7 @@ from transformers.masking_utils import AttentionMaskInterface
 
 NAME = "tutelage_rows"
 SHORT = 512  # up to here plain matrix products are faster on CPU than the fused kernel (bf16)
-WASTE = 0.15  # a bucket takes rows in while padding stays below this share of it
+WASTE = 0.1  # a bucket takes rows in while padding stays below this share of it
 
 
 Parts = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
@@ -86,22 +86,22 @@ class RowLayout:
             self._tokens.append(starts[rows][:, None] + position_RL.minimum(own[:, None] - 1))
             self.buckets.append((len(rows), length))
         self.starts = starts.to(torch.int32).to(device)
-        self._made: dict[tuple[int, int], tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = {}
+        self._made: dict[int, tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = {}
 
-    def slots(self, heads: int, of: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """For tensors with `of` heads that are seen by `heads` query heads, in order (R, H, L) of each bucket:
-        (T * of) -> slots, (T * heads) -> its slot, and the slots that hold no token."""
-        if (heads, of) not in self._made:
-            self._made[heads, of] = self._slots(heads, of)
-        return self._made[heads, of]
+    def slots(self, heads: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """For tensors with so many heads, in order (R, H, L) of each bucket: (T * H) -> slots, slots -> (T * H), and
+        the slots that hold no token."""
+        if heads not in self._made:
+            self._made[heads] = self._slots(heads)
+        return self._made[heads]
 
-    def _slots(self, heads: int, of: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def _slots(self, heads: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         head_H = torch.arange(heads)[:, None]
         into, pads, token, head = [], [], [], []
         for token_RL, is_pad_RL in zip(self._tokens, self._is_pad, strict=True):
             token_RHL = token_RL[:, None].expand(-1, heads, -1)
             head_RHL = head_H.expand_as(token_RHL)
-            into.append((token_RHL * of + head_RHL // (heads // of)).flatten())
+            into.append((token_RHL * heads + head_RHL).flatten())
             pads.append(is_pad_RL[:, None].expand_as(token_RHL).flatten())
             token.append(token_RHL.flatten())
             head.append(head_RHL.flatten())
@@ -114,9 +114,9 @@ class RowLayout:
 
 
 def _rounded(count: int, *, least: int = 1) -> int:
-    """The next multiple of an eighth of its size. CPU kernels are kept for every shape that they meet: few shapes keep
-    a long run's memory small."""
-    grain = max(least, 1 << max(0, count.bit_length() - 3))
+    """The next multiple of a sixteenth of its size. CPU kernels are kept for every shape that they meet: few shapes
+    keep a long run's memory small."""
+    grain = max(least, 1 << max(0, count.bit_length() - 4))
     return -(-count // grain) * grain
 
 
@@ -136,22 +136,18 @@ def buckets(row_lengths: Sequence[int]) -> list[list[int]]:
 
 
 class _IntoSlots(torch.autograd.Function):
-    """(T, K, D) -> (S * H, D). Both ways are gathers: each token has one slot per query head."""
+    """(T, H, D) -> (S * H, D). Both ways are gathers: each token has one slot per head."""
 
     @staticmethod
-    def forward(ctx: Any, part_TKD: torch.Tensor, layout: RowLayout, heads: int) -> torch.Tensor:
-        ctx.layout, ctx.heads, ctx.shape = layout, heads, part_TKD.shape
-        into, _, _ = layout.slots(heads, part_TKD.shape[1])
-        return part_TKD.reshape(-1, part_TKD.shape[2]).index_select(0, into)
+    def forward(ctx: Any, part_THD: torch.Tensor, layout: RowLayout) -> torch.Tensor:
+        ctx.layout, ctx.shape = layout, part_THD.shape
+        into, _, _ = layout.slots(part_THD.shape[1])
+        return part_THD.reshape(-1, part_THD.shape[2]).index_select(0, into)
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        tokens, own, size = ctx.shape
-        _, back, _ = ctx.layout.slots(ctx.heads, own)
-        grad = grads[0].index_select(0, back)
-        if own != ctx.heads:
-            grad = grad.view(tokens, own, ctx.heads // own, size).sum(2)
-        return grad.view(tokens, own, size), None, None
+        _, back, _ = ctx.layout.slots(ctx.shape[1])
+        return grads[0].index_select(0, back).view(ctx.shape), None
 
 
 class _FromSlots(torch.autograd.Function):
@@ -160,12 +156,12 @@ class _FromSlots(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, slots: torch.Tensor, layout: RowLayout, heads: int) -> torch.Tensor:
         ctx.layout, ctx.heads = layout, heads
-        _, back, _ = layout.slots(heads, heads)
+        _, back, _ = layout.slots(heads)
         return slots.index_select(0, back).view(-1, heads, slots.shape[1])
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        into, _, pads = ctx.layout.slots(ctx.heads, ctx.heads)
+        into, _, pads = ctx.layout.slots(ctx.heads)
         grad_THD = grads[0]
         return grad_THD.reshape(-1, grad_THD.shape[2]).index_select(0, into).index_fill_(0, pads, 0), None, None
 
@@ -193,9 +189,7 @@ def rows_attention(
     # Rotary embeddings leave queries and keys in fp32 under autocast; values have the dtype of matrix products.
     parts = (query_BHTD.to(value_BHTD.dtype), key_BHTD.to(value_BHTD.dtype), value_BHTD)
     if query_BHTD.shape[0] > 1 or len(layout.lengths) == 1:
-        heads = query_BHTD.shape[1]
-        query, key, value = (_repeated(part, heads) for part in parts)
-        return attend(query, key, value).transpose(1, 2), None
+        return attend(*parts).transpose(1, 2), None
     query_THD, key_TKD, value_TKD = (part[0].transpose(0, 1) for part in parts)
     if query_THD.device.type == "cuda" and query_THD.dtype != torch.float32 and attend.is_flash:
         return attend.varlen((query_THD, key_TKD, value_TKD), layout)[None], None
@@ -209,17 +203,19 @@ def _repeated(part_BHTD: torch.Tensor, heads: int) -> torch.Tensor:
 
 
 def _by_buckets(attend: "_Attend", parts: Parts, layout: RowLayout) -> torch.Tensor:
-    heads = parts[0].shape[1]
-    counts = [rows * heads * length for rows, length in layout.buckets]
     slots: list[tuple[torch.Tensor, ...]] = [
-        _IntoSlots.apply(part, layout, heads).split(counts)  # type: ignore[no-untyped-call]
+        _IntoSlots.apply(part, layout).split(  # type: ignore[no-untyped-call]
+            [rows * part.shape[1] * length for rows, length in layout.buckets]
+        )
         for part in parts
     ]
     made = []
     for place, (rows, length) in enumerate(layout.buckets):
-        query, key, value = (part[place].view(rows, heads, length, -1) for part in slots)
+        query, key, value = (
+            part[place].view(rows, whole.shape[1], length, -1) for part, whole in zip(slots, parts, strict=True)
+        )
         made.append(attend(query, key, value).reshape(-1, value.shape[-1]))
-    out_THD: torch.Tensor = _FromSlots.apply(torch.cat(made), layout, heads)  # type: ignore[no-untyped-call]
+    out_THD: torch.Tensor = _FromSlots.apply(torch.cat(made), layout, parts[0].shape[1])  # type: ignore[no-untyped-call]
     return out_THD
 
 
@@ -243,46 +239,50 @@ class _Attend:
         """Whether flash attention's kernel does all of it."""
         return self.softcap is None and self.sinks_H is None and not self.dropout
 
-    def __call__(self, query_RHLD: torch.Tensor, key_RHLD: torch.Tensor, value_RHLD: torch.Tensor) -> torch.Tensor:
+    def __call__(self, query_RHLD: torch.Tensor, key_RKLD: torch.Tensor, value_RKLD: torch.Tensor) -> torch.Tensor:
         is_short = (
             query_RHLD.device.type == "cpu" and query_RHLD.dtype == torch.bfloat16 and query_RHLD.shape[2] <= SHORT
         )
         if self.softcap is not None or self.sinks_H is not None or (is_short and not self.dropout):
-            return self._by_products(query_RHLD, key_RHLD, value_RHLD)
-        length = query_RHLD.shape[2]
+            return self._by_products(query_RHLD, key_RKLD, value_RKLD)
+        heads, length = query_RHLD.shape[1:3]
         mask_LL = None if self.window is None else seen(length, self.window).to(query_RHLD.device)
         return scaled_dot_product_attention(
             query_RHLD,
-            key_RHLD,
-            value_RHLD,
+            _repeated(key_RKLD, heads),
+            _repeated(value_RKLD, heads),
             attn_mask=mask_LL,
             dropout_p=self.dropout,
             is_causal=mask_LL is None,
             scale=self.scale,
         )
 
-    def _by_products(self, query_RHLD: torch.Tensor, key_RHLD: torch.Tensor, value_RHLD: torch.Tensor) -> torch.Tensor:
+    def _by_products(self, query_RHLD: torch.Tensor, key_RKLD: torch.Tensor, value_RKLD: torch.Tensor) -> torch.Tensor:
         """Two batched matrix products: for short rows in bf16 on CPU two to three times as fast, forward and backward,
-        as the fused kernel."""
+        as the fused kernel. The query heads that share a key head stand one below the other in one product."""
         heads, length, size = query_RHLD.shape[1:]
-        query, key, value = (part.flatten(0, 1) for part in (query_RHLD, key_RHLD, value_RHLD))
-        hidden_LL = hidden(length, self.window, dtype=query.dtype).to(query.device)
+        sharing = heads // key_RKLD.shape[1]
+        query = query_RHLD.reshape(-1, sharing * length, size)
+        key, value = key_RKLD.flatten(0, 1), value_RKLD.flatten(0, 1)
+        unseen = hidden(length, self.window, dtype=query.dtype, times=sharing).to(query.device)
         scale = size**-0.5 if self.scale is None else self.scale
         if self.softcap is None:
-            scores = torch.baddbmm(hidden_LL, query, key.transpose(1, 2), alpha=scale)
+            scores = torch.baddbmm(unseen, query, key.transpose(1, 2), alpha=scale)
         else:
             capped = torch.tanh(torch.bmm(query, key.transpose(1, 2)) * (scale / self.softcap)) * self.softcap
-            scores = capped + hidden_LL
+            scores = capped + unseen
         weights = torch.dropout(self._softmax(scores, heads), self.dropout, self.dropout > 0)
-        out_RHLD: torch.Tensor = torch.bmm(weights, value).unflatten(0, (-1, heads))
-        return out_RHLD
+        return torch.bmm(weights, value).view(-1, heads, length, value.shape[-1])
 
     def _softmax(self, scores: torch.Tensor, heads: int) -> torch.Tensor:
-        """Weights from scores, (R * H, L, L); a sink takes its share of each head's attention and gives nothing."""
+        """Weights from scores, (R * K, H / K * L, L); a sink takes its share of each head's attention and gives
+        nothing."""
         if self.sinks_H is None:
             return scores.softmax(-1)
-        sinks = self.sinks_H.to(scores.dtype).repeat(len(scores) // heads)[:, None, None]
-        return torch.cat([scores, sinks.expand(-1, scores.shape[1], 1)], -1).softmax(-1)[..., :-1]
+        length = scores.shape[-1]
+        scores_RHLL = scores.view(-1, heads, length, length)
+        sinks = self.sinks_H.to(scores.dtype)[:, None, None].expand(len(scores_RHLL), -1, length, 1)
+        return torch.cat([scores_RHLL, sinks], -1).softmax(-1)[..., :-1].reshape(scores.shape)
 
     def varlen(self, parts: Parts, layout: RowLayout) -> torch.Tensor:
         """Flash attention over rows of any length, without padding (CUDA)."""
@@ -312,6 +312,7 @@ def seen(length: int, window: int | None) -> torch.Tensor:
 
 
 @lru_cache(maxsize=64)
-def hidden(length: int, window: int | None, *, dtype: torch.dtype) -> torch.Tensor:
-    """What is added to scores: nothing where a token is seen, minus infinity elsewhere, (L, L)."""
-    return torch.zeros(length, length, dtype=dtype).masked_fill_(~seen(length, window), float("-inf"))
+def hidden(length: int, window: int | None, *, dtype: torch.dtype, times: int = 1) -> torch.Tensor:
+    """What is added to scores: nothing where a token is seen, minus infinity elsewhere, (L, L), so many times one below
+    the other."""
+    return torch.zeros(length, length, dtype=dtype).masked_fill_(~seen(length, window), float("-inf")).repeat(times, 1)

@@ -31,6 +31,7 @@ class CausalLM:
         fused_head: the head is applied by `loss.loss_sum`; else by the model itself, on trained positions only.
         noise_alpha: NEFTune's noise on the embeddings; only in training mode.
         trunk: outputs of frozen layers that are kept across epochs, for batches of the token store.
+        compiler: backend of torch.compile for what the loss does beside its matrix products; None: nothing.
     """
 
     model: PreTrainedModel
@@ -38,6 +39,7 @@ class CausalLM:
     fused_head: bool = True
     noise_alpha: float = 0.0
     trunk: KeptTrunk | None = None
+    compiler: str | None = None
 
     @property
     def device(self) -> torch.device:
@@ -69,7 +71,14 @@ class CausalLM:
                 assert head is not None, "the engine asks `head_agrees` before it fuses the head"
                 hidden_ND = trained_positions(self.hidden(batch), batch.target_weights_BT)
                 hidden_ND = hidden_ND.to(self.compute_dtype)
-                return loss_sum(hidden_ND, targets_N, weights_N=weights_N, head=head, objective=objective)
+                return loss_sum(
+                    hidden_ND,
+                    targets_N,
+                    weights_N=weights_N,
+                    head=head,
+                    objective=objective,
+                    compiler=self.compiler,
+                )
             logits_NV = self.logits(batch).flatten(0, 1)[keep].float()
             return (token_losses(logits_NV, targets_N, objective=objective) * weights_N).sum()
 

@@ -1,9 +1,10 @@
-"""torch.compile, one decoder layer at a time: layers of one kind share one compiled program."""
+"""torch.compile: one decoder layer at a time, since layers of one kind share one compiled program; and the loss."""
 
 import os
 import shutil
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 
@@ -30,18 +31,24 @@ def refuse_to_compile() -> None:
         )
 
 
-def compile_layers(language_model: CausalLM, batches: Sequence[Batch], *, backend: str = "inductor") -> float:
-    """Compile the decoder layers in place; their weights, names and results stay. Seconds that it took.
+def compiled(
+    language_model: CausalLM, batches: Sequence[Batch], *, backend: str = "inductor"
+) -> tuple[CausalLM, float]:
+    """Compile the decoder layers, in place, and the loss; weights, names and results stay.
 
     Args:
-        batches: a few to train on, of different shapes if there are any: the layers are compiled on their way forward
-            and backward, and forward for evaluation, before the first step. Nothing is left of the gradients.
+        batches: a few to train on, of different shapes if there are any: all is compiled on its way forward and
+            backward, and forward for evaluation, before the first step. Nothing is left of the gradients.
         backend: of torch.compile; eager traces and generates no code.
+
+    Returns:
+        What is to be trained, and the seconds that it took.
     """
     started = time.perf_counter()
     attention.hide_from_compiler()
     for layer in layers_of(language_model.model)[1]:
         layer.compile(dynamic=None, backend=backend)
+    language_model = replace(language_model, compiler=backend)
     model = language_model.model
     was_training = model.training
     for batch in batches:
@@ -53,4 +60,4 @@ def compile_layers(language_model: CausalLM, batches: Sequence[Batch], *, backen
             language_model.loss_sum(here)
     model.zero_grad(set_to_none=True)
     model.train(was_training)
-    return time.perf_counter() - started
+    return language_model, time.perf_counter() - started

@@ -13,7 +13,7 @@ from tutelage.errors import ModelError
 from tutelage.model import adapters, freezing, loading, quantised, vocabulary
 from tutelage.model.causal_lm import CausalLM, head_agrees
 from tutelage.model.checkpointing import checkpoint_layers
-from tutelage.model.compiling import compile_layers
+from tutelage.model.compiling import compiled
 from tutelage.recipe import Recipe
 from tutelage.records import Example, Pack
 from tutelage.run import allocator
@@ -87,7 +87,7 @@ def _equipped(language_model: CausalLM, recipe: Recipe, *, plan: BatchPlan, term
     if recipe.train.gradient_checkpointing != "none":
         checkpoint_layers(language_model.model, recipe.train.gradient_checkpointing)
     if recipe.train.torch_compile:
-        seconds = compile_layers(language_model, plan.step(0)[:2])
+        language_model, seconds = compiled(language_model, plan.step(0)[:2])
         terminal.say(f"the layers are compiled: {seconds:.1f} s, before the first step")
     return language_model
 
