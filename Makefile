@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export HF_HUB_OFFLINE ?= 1
 export TUTELAGE_SHARED ?= ../shared/assets
 
-.PHONY: demo test check pupil clean
+.PHONY: demo test check soak fuzz pupil clean
 
 demo: $(VENV)/.installed
 	$(BIN)/tutelage demo
@@ -17,6 +17,16 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Runs that are killed at random instants, resumed, and compared bit for bit with unbroken ones.
+KILLS ?= 30
+soak: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.soak --kills $(KILLS)
+
+# Mutated data, recipes and templates: each is understood or refused, no row is lost, nothing crashes.
+INPUTS ?= 2000
+fuzz: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.hostile.fuzz --inputs $(INPUTS)
 
 # Rebuild the bundled base model, given the corpora (TUTELAGE_SHARED). Hours on two CPU cores; see pupil/README.md.
 pupil: $(VENV)/.installed-dev

@@ -27,6 +27,7 @@ class Notebook:
         self.rates: list[float] = []
         self.evaluations: list[tuple[int, float]] = []
         self.speeds: list[Speed] = []
+        self.notes: list[str] = []
 
     def step(self, state: TrainState, result: StepResult, *, learning_rate: float, speed: Speed) -> None:
         assert state.step == len(self.losses) + 1 or self.losses == []
@@ -36,6 +37,9 @@ class Notebook:
 
     def evaluated(self, state: TrainState, loss: float) -> None:
         self.evaluations.append((state.step, loss))
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
 
 
 def store_of(folder: Path, rows: Sequence[Example]) -> TokenStore:

@@ -10,7 +10,9 @@ from typing import Annotated, Any
 import typer
 
 from tutelage import recipe as recipes
-from tutelage.errors import TutelageError
+from tutelage.errors import Stopped, TutelageError, redacted
+from tutelage.machine.examination import OUTPUT
+from tutelage.machine.start import examine_and_show
 from tutelage.recipe import Recipe
 from tutelage.run.chatting import chat as run_chat
 from tutelage.run.comparing import compare as run_compare
@@ -18,11 +20,14 @@ from tutelage.run.comparing import show_comparison
 from tutelage.run.demo import demo as run_demo
 from tutelage.run.diagnosis import show_diagnosis
 from tutelage.run.doctoring import doctor as run_doctor
+from tutelage.run.forecast import show_forecast
 from tutelage.run.initialising import init as run_init
 from tutelage.run.inspecting import inspect as run_inspect
 from tutelage.run.inspecting import show_inspection
+from tutelage.run.preflighting import preflight as run_preflight
 from tutelage.run.previewing import preview as run_preview
 from tutelage.run.previewing import show_preview
+from tutelage.run.stopping import terminate_like_ctrl_c
 from tutelage.run.training import train as run_train
 from tutelage.terminal import Terminal
 
@@ -106,8 +111,20 @@ def preview(
 
 
 @app.command()
-def doctor(model: Model = "pupil", template: Template = None, set_: Set = None, json: Json = False) -> None:
-    """Is the chat template exact with this tokenizer? [bold]tutelage doctor --model DIR --template FILE[/bold]."""
+def doctor(
+    model: Annotated[str | None, typer.Option("--model", help="Examine a template: with this tokenizer.")] = None,
+    template: Annotated[str | None, typer.Option("--template", help="Examine this one: library name or file.")] = None,
+    set_: Set = None,
+    output: Annotated[str, typer.Option(help="Examine the machine: where will runs be written?")] = OUTPUT,
+    online: Annotated[bool, typer.Option("--online", help="Examine the machine: does the Hub answer?")] = False,
+    json: Json = False,
+) -> None:
+    """Is this machine ready? [bold]tutelage doctor[/bold]. Is a chat template exact with a tokenizer?
+    [bold]tutelage doctor --model DIR --template FILE[/bold]."""
+    if model is None and template is None and not set_:
+        raise typer.Exit(examine_and_show(output, online=online, json=json))
+    if online or output != OUTPUT:
+        raise typer.BadParameter("--output and --online are about the machine, the others about a template")
     terminal = Terminal(json=json)
     found = run_doctor(_recipe([], model, template, set_))
     show_diagnosis(found, terminal)
@@ -125,16 +142,31 @@ def train(
 ) -> None:
     """Fine-tune, ask the same questions before and after, write the report: [bold]tutelage train recipe.yaml[/bold]."""
     terminal = Terminal(json=json)
+    terminate_like_ctrl_c()
     try:
         result = run_train(recipes.load(recipe, set_ or []), terminal=terminal, resume=resume)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Stopped) as stop:
         again = shlex.join(["tutelage", "train", recipe, *(f"--set={one}" for one in set_ or []), "--resume"])
-        print(f"stopped; to go on from the newest checkpoint, if one was written:\n  {again}", file=sys.stderr)
+        what = str(stop) or "stopped at once; what the newest checkpoint holds is kept, if one was written"
+        print(f"{what}; to go on:\n  {again}", file=sys.stderr)
         raise typer.Exit(130) from None
     if result.comparison is not None:
         show_comparison(result.comparison, terminal)
     terminal.say(f"model: {result.output_dir / 'model'}\nreport: ", (str(result.report), "bold"))
     _finish(result.summary(), json)
+
+
+@app.command()
+def preflight(
+    recipe: Annotated[str, typer.Argument(help="Recipe file.")],
+    set_: Set = None,
+    json: Json = False,
+) -> None:
+    """What will a run take? Time, memory, disk, from a few real steps: [bold]tutelage preflight recipe.yaml[/bold]."""
+    terminal = Terminal(json=json)
+    expected = run_preflight(recipes.load(recipe, set_ or []), terminal=terminal)
+    show_forecast(expected, terminal)
+    _finish(expected.summary(), json)
 
 
 @app.command()
@@ -215,7 +247,10 @@ def main() -> None:
     except Exception as error:
         if debug:
             raise
-        print(f"error: {type(error).__name__}: {error}\n  to do: run again with --debug and report it", file=sys.stderr)
+        print(
+            f"error: {type(error).__name__}: {redacted(str(error))}\n  to do: run again with --debug and report it",
+            file=sys.stderr,
+        )
         sys.exit(1)
 
 

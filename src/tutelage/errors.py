@@ -7,12 +7,33 @@ TutelageError
 ├── TemplateError    a chat template that is missing, broken, or cannot be made exact (laws 2 and 3)
 ├── ModelError       weights, tokenizers, configurations
 ├── TrainingError    the run itself
+│   └── Stopped      it was asked to stop, and has saved
 └── MissingExtra     an optional package that is not installed
 """
 
+import os
+import re
+
+# Passwords in addresses, and access tokens by the forms that their issuers gave them.
+_SECRETS = re.compile(
+    r"(?<=://)[^/\s@]+(?=@)|\bhf_[A-Za-z0-9]{20,}|\bsk-[\w-]{20,}|\bgh[opsur]_[A-Za-z0-9]{20,}|\bAKIA[A-Z0-9]{16}\b"
+)
+_NAMES_A_SECRET = re.compile(r"(TOKEN|SECRET|PASSWORD|PASSWD|KEY|CREDENTIALS?)$", re.IGNORECASE)
+_SHORTEST = 8  # a shorter value in the environment is a switch (`true`), not a secret
+
+
+def redacted(text: str) -> str:
+    """The text with `***` for passwords, access tokens, and values of the environment whose names say that they are
+    secret (HF_TOKEN, AWS_SECRET_ACCESS_KEY), so that it may be shown and kept (law 10)."""
+    for name, value in os.environ.items():
+        if len(value) >= _SHORTEST and _NAMES_A_SECRET.search(name):
+            text = text.replace(value, "***")
+    return _SECRETS.sub("***", text)
+
 
 class TutelageError(Exception):
-    """A problem that the user can mend. The command line prints it without a traceback and exits with 1.
+    """A problem that the user can mend. The command line prints it without a traceback and exits with 1. Its text
+    holds no secrets.
 
     Args:
         found: what was found, with the value.
@@ -23,7 +44,7 @@ class TutelageError(Exception):
 
     def __init__(self, found: str, *, place: str = "", expected: str = "", remedy: str = "") -> None:
         self.found, self.place, self.expected, self.remedy = found, place, expected, remedy
-        super().__init__(str(self))
+        super().__init__(found)
 
     def __str__(self) -> str:
         lines = [f"{self.place}: {self.found}" if self.place else self.found]
@@ -31,7 +52,7 @@ class TutelageError(Exception):
             lines.append(f"  expected: {self.expected}")
         if self.remedy:
             lines.append(f"  to do: {self.remedy}")
-        return "\n".join(lines)
+        return redacted("\n".join(lines))
 
 
 class RecipeError(TutelageError):
@@ -56,6 +77,10 @@ class ModelError(TutelageError):
 
 class TrainingError(TutelageError):
     """The run itself cannot start or go on."""
+
+
+class Stopped(TrainingError):
+    """A run was asked to stop, by Ctrl-C or SIGTERM, and has saved where it stands. The command line exits with 130."""
 
 
 class MissingExtra(TutelageError):

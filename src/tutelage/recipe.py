@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from tutelage.errors import RecipeError
+from tutelage import yaml_values
+from tutelage.errors import RecipeError, redacted
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
@@ -26,7 +27,9 @@ Count = Annotated[int, Field(ge=0)]
 class Section(BaseModel):
     """A part of the recipe, owned by one room."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False, ser_json_inf_nan="constants"
+    )
 
 
 class Source(Section):
@@ -51,6 +54,12 @@ def _sources(value: Any) -> Any:
 Sources = Annotated[tuple[Source, ...], BeforeValidator(_sources)]
 
 
+def _trusted(value: Any, info: ValidationInfo) -> Any:
+    """`true` is a word for one name, so that no other model of the run inherits it."""
+    named = [info.data.get("name_or_path")] * value if isinstance(value, bool) else value
+    return [named] if isinstance(named, str) else named
+
+
 class ModelSection(Section):
     """The base model."""
 
@@ -59,7 +68,9 @@ class ModelSection(Section):
     attn_implementation: Literal["rows", "sdpa", "eager"] = Field(
         "rows", description="attention: by row lengths, without a dense mask (`rows`), or as transformers names it"
     )
-    trust_remote_code: bool = Field(False, description="execute Python code that comes with the model")
+    trust_remote_code: Annotated[tuple[str, ...], BeforeValidator(_trusted)] = Field(
+        (), description="models, by name, whose own Python code may be executed; true: the one of name_or_path"
+    )
     quantization: Literal["nf4", "int8"] | None = Field(
         None, description="frozen weights in 4 or 8 bits under adapters: nf4 (doubly quantised) or int8"
     )
@@ -150,7 +161,11 @@ class TrainSection(Section):
     )
     num_train_epochs: float = Field(3.0, gt=0, description="passes over the training data")
     max_steps: Positive | None = Field(None, description="length in steps, instead of num_train_epochs")
-    per_device_train_batch_size: Positive = Field(8, description="sequences (packs or rows) in one forward pass")
+    per_device_train_batch_size: Positive | Literal["auto"] = Field(
+        8,
+        description="sequences (packs or rows) in one forward pass; auto: as many of a step's "
+        "gradient_accumulation_steps sequences as memory holds",
+    )
     gradient_accumulation_steps: Positive = Field(1, description="forward passes per optimizer step")
     optim: Optimizer = Field("adamw", description="optimizer; adamw_8bit and paged_adamw_8bit keep moments in 8 bits")
     learning_rate: float = Field(2e-5, gt=0, description="peak learning rate")
@@ -196,7 +211,7 @@ class Recipe(Section):
     """Everything that decides a run."""
 
     output_dir: str = Field("runs/tutelage", description="folder of the run: report, model, metrics, checkpoints")
-    seed: Count = Field(42, description="split, order, initialisation and dropout follow from it")
+    seed: Count = Field(42, lt=2**63, description="split, order, initialisation and dropout follow from it")
     model: ModelSection = ModelSection()
     data: DataSection = DataSection()
     template: TemplateSection = TemplateSection()
@@ -215,13 +230,12 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     """
     file = Path(path)
     try:
-        tree = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise RecipeError("the recipe does not exist", place=str(path), remedy="tutelage init --data FILE") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # a name with a null byte, or text that is not UTF-8
         raise RecipeError(f"the recipe cannot be read: {error}", place=str(path)) from None
-    except yaml.YAMLError as error:
-        raise RecipeError(f"not valid YAML: {_yaml_problem(error)}", place=_yaml_place(path, error)) from None
+    tree = yaml_values.parsed(text, str(path)) or {}
     if not isinstance(tree, dict):
         raise RecipeError(f"found a {type(tree).__name__}", place=str(path), expected="a mapping of sections to keys")
     return build(tree, overrides, place=str(path))
@@ -234,12 +248,23 @@ def build(tree: Mapping[str, Any], overrides: Sequence[str] = (), *, place: str 
         RecipeError: unknown key, wrong value, or a key that nothing would read.
     """
     base = {name: part for name, part in _copy(tree).items() if part is not None}  # `train:` with nothing below
+    _refuse_secrets(base, place)
     if overrides:
         refuse_unused(_validated(base, place), place)
         base = _overridden(base, overrides, place=place)
     recipe = _validated(base, place)
     refuse_unused(recipe, place)
     return recipe
+
+
+def _refuse_secrets(tree: Any, place: str, key: str = "") -> None:
+    """A recipe is kept with the run and shown in its report, so nothing secret may stand in it (law 10)."""
+    if isinstance(tree, str) and redacted(tree) != tree:
+        remedy = "name a file that is fetched already; a token of the Hub is read from HF_TOKEN"
+        raise RecipeError(f"`{key}` holds a password or an access token", place=place, remedy=remedy)
+    parts = tree.items() if isinstance(tree, Mapping) else enumerate(tree) if isinstance(tree, (list, tuple)) else ()
+    for name, part in parts:
+        _refuse_secrets(part, place, f"{key}.{name}" if key else str(name))
 
 
 def _validated(tree: Mapping[str, Any], place: str) -> Recipe:
@@ -256,6 +281,8 @@ def _overridden(tree: Mapping[str, Any], overrides: Sequence[str], *, place: str
     for override in overrides:
         _apply(merged, override)
         _apply(said, override)
+    yaml_values.check(merged, place)
+    _refuse_secrets(merged, place)
     recipe = _validated(merged, place)
     for key in set(_set_keys(recipe)) - set(_leaves(said)):
         if not _why_unread(key, recipe):
@@ -374,15 +401,17 @@ def _copy(tree: Mapping[str, Any]) -> dict[str, Any]:
 
 def _apply(tree: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
+    place = f"--set {override[:100]}"
     if not equals or not key.strip():
-        raise RecipeError(f"--set {override}", expected="section.key=value", remedy="--set train.learning_rate=1e-4")
+        found = "no key" if equals else "no value"
+        raise RecipeError(found, place=place, expected="section.key=value", remedy="--set train.learning_rate=1e-4")
     *parents, last = key.strip().split(".")
     for parent in parents:
         tree = tree.setdefault(parent, {})
         if not isinstance(tree, dict):
-            raise RecipeError(f"--set {override}: `{parent}` is not a section")
+            raise RecipeError(f"`{parent}` is not a section", place=place, expected="a key of a section")
     try:
-        tree[last] = yaml.safe_load(text)
+        tree[last] = yaml_values.loaded(text)
     except yaml.YAMLError:
         tree[last] = text
 
@@ -394,18 +423,18 @@ def _explain(error: ValidationError, place: str) -> RecipeError:
     if first["type"] == "extra_forbidden":
         near = _nearest(names)
         hint = f"did you mean `{near}`?" if near else "see `tutelage init` for every key"
-        return RecipeError(f"unknown key `{key}` (value {first['input']!r})", place=place, remedy=hint)
+        return RecipeError(f"unknown key `{key}` (value {yaml_values.shown(first['input'])})", place=place, remedy=hint)
     field = _field(names)
     if field is None:
-        return RecipeError(f"`{key}` is {first['input']!r}", place=place, expected=_in_words(first))
+        return RecipeError(f"`{key}` is {yaml_values.shown(first['input'])}", place=place, expected=_in_words(first))
     if first["type"] == "missing":
-        found = f"`{key}` is missing in {first['input']!r}"
+        found = f"`{key}` is missing in {yaml_values.shown(first['input'])}"
         return RecipeError(found, place=place, expected=field.description or "", remedy=f"set `{key}`")
     if key.removesuffix(".str") in dict(keys()):
         key = key.removesuffix(".str")  # pydantic names the members of a union as well
     expected = "; ".join(part for part in (_in_words(first), field.description) if part)
     remedy = _mended(key, field, error=first)
-    return RecipeError(f"`{key}` is {first['input']!r}", place=place, expected=expected, remedy=remedy)
+    return RecipeError(f"`{key}` is {yaml_values.shown(first['input'])}", place=place, expected=expected, remedy=remedy)
 
 
 def _field(names: Sequence[str]) -> FieldInfo | None:
@@ -469,12 +498,3 @@ def _nearest(path: Sequence[str]) -> str | None:
         if near:
             return names[near[0]]
     return None
-
-
-def _yaml_problem(error: yaml.YAMLError) -> str:
-    return error.problem or str(error) if isinstance(error, yaml.MarkedYAMLError) else str(error)
-
-
-def _yaml_place(path: str | Path, error: yaml.YAMLError) -> str:
-    mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
-    return f"{path}:{mark.line + 1}" if mark else str(path)

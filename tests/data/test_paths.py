@@ -88,3 +88,20 @@ def test_a_path_that_the_system_refuses_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("path", "kind"), [("a/b.JSON.gz", ".json"), ("x.tar.zst", ".tar"), ("d", ""), (".gz", "")])
 def test_the_ending_is_that_of_the_content(path: str, kind: str) -> None:
     assert ending(path) == kind
+
+
+def test_links_out_of_a_data_folder_are_refused(tmp_path: Path) -> None:
+    outside = tmp_path / "private.txt"
+    outside.write_text("mine")
+    folder = tmp_path / "data" / "snapshots" / "one"
+    (folder.parent.parent / "blobs").mkdir(parents=True)
+    folder.mkdir(parents=True)
+    (folder.parent.parent / "blobs" / "7").write_text("{}")
+    (folder / "rows.jsonl").symlink_to("../../blobs/7")
+    (folder / "same.jsonl").symlink_to("rows.jsonl")
+    source = Source(path=str(folder))
+    assert len(find_files(source)) == 2
+    (folder / "notes.txt").symlink_to(outside)
+    with pytest.raises(DataError, match=rf"notes\.txt: a link out of the folder, to {outside}"):
+        find_files(source)
+    assert find_files(Source(path=str(folder / "notes.txt"))), "a link that is named is followed"

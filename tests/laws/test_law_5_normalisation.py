@@ -17,7 +17,7 @@ from tutelage.records import Batch
 from tutelage.tokens.batches import ROUND, BatchPlan
 from tutelage.training import distributed
 from tutelage.training.loop import fit
-from tutelage.training.step import StepResult, held_out_loss, train_step
+from tutelage.training.step import StepResult, Update, held_out_loss, train_step
 
 SPLITS = [(batch, accumulation, packed) for batch, accumulation in ((8, 1), (4, 2), (1, 8)) for packed in (False, True)]
 
@@ -26,7 +26,7 @@ def one_step(batches: Sequence[Batch], max_grad_norm: float = 0.0) -> tuple[Step
     """A step's result and its gradients."""
     language_model = CausalLM(tiny("llama").requires_grad_(True).train(), torch.float32)
     optimizer = torch.optim.SGD(language_model.model.parameters(), lr=0.0)
-    result = train_step(language_model, batches, optimizer=optimizer, max_grad_norm=max_grad_norm)
+    result = train_step(language_model, batches, update=Update(optimizer, max_grad_norm))
     return result, gradients(language_model.model)
 
 

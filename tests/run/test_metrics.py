@@ -27,12 +27,20 @@ SPEED = Speed(
 def log_of(folder: Path, steps: range, *, done: int = 0, every: int = 1) -> list[tuple[int, str]]:
     """Log some steps with an evaluation after each fourth; returns what the progress line was given."""
     told: list[tuple[int, str]] = []
-    log = MetricsLog(folder, done=done, logging_steps=every, update=lambda at, beside: told.append((at, beside)))
+    notes: list[str] = []
+    log = MetricsLog(
+        folder,
+        done=done,
+        logging_steps=every,
+        update=lambda at, beside: told.append((at, beside)),
+        note=notes.append,
+    )
     for step in steps:
         log.step(TrainState(step=step), RESULT, learning_rate=1e-3, speed=SPEED)
         if step % 4 == 0:
             log.evaluated(TrainState(step=step), 1.25)
     log.close()
+    assert not notes
     return told
 
 

@@ -67,7 +67,7 @@ def test_real_tokenizers_may_be_cut_at_their_seams(shared: Path, name: str) -> N
         seen.append(check(tokenizer, [text]))
 
     law()
-    assert sum(seen) > 20
+    assert sum(seen) > 10
 
 
 @pytest.mark.shared

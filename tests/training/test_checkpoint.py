@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from tutelage.errors import TrainingError
-from tutelage.training.checkpoint import Checkpoints, TrainState, load_optimizer
+from tutelage.training.checkpoint import Checkpoints, Start, TrainState, load_optimizer
 
 FINGERPRINT = {"train.learning_rate": 1e-3, "data and tokens": "abc", "model files": ["a: 1 bytes"]}
 
@@ -65,13 +65,13 @@ def test_steps_are_ordered_as_numbers(tmp_path: Path) -> None:
     for step in (9, 10, 100):
         save(checkpoints, TrainState(step=step))
     assert checkpoints.steps() == [9, 10, 100]
-    assert checkpoints.newest()[0].name == "checkpoint-100"
+    assert checkpoints.newest().path.name == "checkpoint-100"
 
 
 def test_the_state_comes_back_as_it_was(tmp_path: Path) -> None:
     state = TrainState(7, 1000, 300, best_loss=0.1 + 0.2, best_step=5, evaluations_since_best=1)
     path = save(made(tmp_path), state)
-    assert made(tmp_path).newest() == (path, state)
+    assert made(tmp_path).newest() == Start(path, state)
 
 
 def test_a_checkpoint_that_was_not_finished_does_not_count(tmp_path: Path) -> None:
@@ -92,9 +92,9 @@ def test_a_checkpoint_that_was_not_finished_does_not_count(tmp_path: Path) -> No
     with pytest.raises(Killed):
         checkpoints.save(TrainState(step=2), dies, optimizer=optimizer, weights=named(model))
     assert checkpoints.steps() == [1]
-    assert checkpoints.newest()[1].step == 1
+    assert checkpoints.newest().state.step == 1
     again = save(checkpoints, TrainState(step=2))
-    assert checkpoints.newest()[1].step == 2
+    assert checkpoints.newest().state.step == 2
     assert not (again / "half.txt").exists()
     assert not list(tmp_path.glob(".*"))
 
@@ -115,7 +115,7 @@ def test_a_fingerprint_survives_its_file(tmp_path: Path) -> None:
     """What JSON changes (tuples, numbers as keys) is no difference."""
     fingerprint = {"sources": ({"path": "a"},), "none": None, "rate": 1e-05}
     save(made(tmp_path, fingerprint=fingerprint), TrainState(step=1))
-    assert made(tmp_path, fingerprint=fingerprint).newest()[1].step == 1
+    assert made(tmp_path, fingerprint=fingerprint).newest().state.step == 1
 
 
 def test_an_empty_folder_has_nothing_to_resume(tmp_path: Path) -> None:

@@ -17,8 +17,9 @@ from tutelage.recipe import TrainSection
 from tutelage.run.device import device, refuse_what_it_cannot
 from tutelage.run.metrics import Silence
 from tutelage.tokens.batches import BatchPlan, packed_batch
+from tutelage.training.checkpoint import Start
 from tutelage.training.loop import Job, fit
-from tutelage.training.step import StepResult, held_out_loss, train_step
+from tutelage.training.step import StepResult, Update, held_out_loss, train_step
 
 OBJECTIVES = (CROSS_ENTROPY, Objective(label_smoothing=0.2), Objective(dft=True))
 
@@ -27,7 +28,7 @@ def stepped(fused: bool, objective: Objective) -> tuple[StepResult, torch.Tensor
     language_model = CausalLM(tiny("llama").requires_grad_(True).train(), torch.float32, fused)
     optimizer = torch.optim.SGD(language_model.model.parameters(), lr=0.0)
     batches = [packed_batch([row]) for row in examples((20, 9), vocab=VOCAB, weighted=True)]
-    result = train_step(language_model, batches, optimizer=optimizer, max_grad_norm=0, objective=objective)
+    result = train_step(language_model, batches, update=Update(optimizer), objective=objective)
     return result, gradients(language_model.model)
 
 
@@ -74,12 +75,12 @@ def scaled(job: Job) -> Job:
 
 def test_scaling_changes_nothing_where_nothing_overflows() -> None:
     found = []
-    for scaler in (None, torch.amp.GradScaler("cpu", init_scale=2.0**10)):
+    for scaler in (torch.amp.GradScaler("cpu", enabled=False), torch.amp.GradScaler("cpu", init_scale=2.0**10)):
         model = tiny("llama").requires_grad_(True).train()
         optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True)
         batches = [packed_batch(examples((20, 9), vocab=VOCAB))]
         language_model = CausalLM(model, torch.float32, False)
-        result = train_step(language_model, batches, optimizer=optimizer, max_grad_norm=1.0, scaler=scaler)
+        result = train_step(language_model, batches, update=Update(optimizer, 1.0, scaler))
         assert not result.skipped
         found.append((result.grad_norm, torch.cat([weight.detach().flatten() for weight in model.parameters()])))
     assert found[0][0] == pytest.approx(found[1][0], rel=1e-6)
@@ -112,8 +113,8 @@ def test_a_resumed_run_has_the_scale_that_it_had(tmp_path: Path, plan: BatchPlan
     path = resumed.checkpoints.path(3)
     saved = type(resumed.language_model.model).from_pretrained(path, dtype=torch.float32)
     resumed.language_model.model.load_state_dict(saved.state_dict())
-    state = replace(whole.checkpoints.newest()[1], step=3, tokens=0, trained_tokens=0)
-    ends.append(fit(resumed, resume_from=(path, state)))
+    state = replace(whole.checkpoints.newest().state, step=3, tokens=0, trained_tokens=0)
+    ends.append(fit(resumed, resume_from=Start(path, state)))
     assert ends[0].skipped == 2
     assert ends[1].skipped == 0
     assert ends[0].losses[3:] == ends[1].losses

@@ -1,12 +1,13 @@
 """Row formats: what the columns of a row mean, recognised from the rows or named by the user."""
 
 import difflib
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from tutelage.data.turns import check_turns, messages_of
-from tutelage.data.values import Unusable, as_json, is_too_deep, optional_text, shown, text_of, tools_of
+from tutelage.data.values import Unusable, is_too_deep, optional_text, shown, text_of, tools_of
 from tutelage.errors import DataError
 from tutelage.records import Conversation, Dropped, Message, Row
 
@@ -336,9 +337,11 @@ def _valid_json(value: Any) -> None:
     if is_too_deep(value):
         raise Unusable("nested too deeply", "a tool or a tool call")
     try:
-        as_json(value)
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     except UnicodeEncodeError:
         raise Unusable("invalid unicode", "in a tool or a tool call") from None
+    except (TypeError, ValueError) as error:  # nan, or what a column of a table holds: dates, bytes
+        raise Unusable("wrong type", f"{error}, in a tool or a tool call") from None
 
 
 def _printable(text: str) -> str:

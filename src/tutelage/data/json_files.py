@@ -1,5 +1,6 @@
 """JSON in the shapes in which people keep rows: an array, one object per line, or one object around a list."""
 
+import io
 import json
 import logging
 import re
@@ -33,37 +34,49 @@ def read_json(lines: Iterable[bytes], file: str) -> Iterator[Piece]:
     Raises:
         DataError: an array or indented object that is not UTF-8.
     """
-    lines = iter(lines)
-    head = _first_lines(lines)
-    first = next((line for line in head if line.strip()), b"")
-    if first.lstrip().startswith(b"["):
-        yield from _array(decode(b"".join(chain(head, lines)), file))
-    elif first.lstrip().startswith(b"{") and not _is_jsonl(head):
-        yield from _objects(decode(b"".join(chain(head, lines)), file), file)
+    numbered = enumerate(lines, 1)
+    head = _first_lines(numbered)
+    first = head[0][1].lstrip()[:1] if head else b""
+    if first == b"[":
+        yield from _array(_whole(head, numbered, file))
+    elif first == b"{" and not _is_jsonl(head):
+        yield from _objects(_whole(head, numbered, file), file)
     else:
-        yield from _jsonl(chain(head, lines))
+        yield from _jsonl(chain(head, numbered))
 
 
-def _first_lines(lines: Iterator[bytes]) -> list[bytes]:
-    """Lines up to and with the second one that is not blank; only the first of an array."""
-    head: list[bytes] = []
-    filled = 0
-    for line in lines:
-        head.append(line)
-        filled += bool(line.strip())
-        if filled == 2 or (filled == 1 and line.lstrip().startswith(b"[")):
-            break
+_Numbered = tuple[int, bytes]  # a line with its number
+
+
+def _first_lines(lines: Iterator[_Numbered]) -> list[_Numbered]:
+    """The first two lines that are not blank; only the first of an array."""
+    head: list[_Numbered] = []
+    for number, line in lines:
+        if not line.isspace():
+            head.append((number, line))
+            if len(head) == 2 or line.lstrip().startswith(b"["):
+                break
     return head
 
 
-def _is_jsonl(head: list[bytes]) -> bool:
+def _is_jsonl(head: list[_Numbered]) -> bool:
     """Whether one of two lines is an object in itself: so it is in JSONL and never in an indented object."""
-    filled = [line for line in head if line.strip()]
-    return len(filled) > 1 and any(isinstance(_line(line), dict) for line in filled)
+    return len(head) > 1 and any(isinstance(_line(line), dict) for _, line in head)
 
 
-def _jsonl(lines: Iterable[bytes]) -> Iterator[Piece]:
-    for number, line in enumerate(lines, 1):
+def _whole(head: Iterable[_Numbered], rest: Iterable[_Numbered], file: str) -> str:
+    """The text of the whole file; blank lines before those of `head` are kept as line ends alone."""
+    whole = io.BytesIO()  # a list of all lines would take many times the memory
+    before = 0
+    for number, line in head:
+        whole.write(b"\n" * (number - before - 1) + line)
+        before = number
+    whole.writelines(line for _, line in rest)
+    return decode(whole.getvalue(), file)
+
+
+def _jsonl(lines: Iterable[_Numbered]) -> Iterator[Piece]:
+    for number, line in lines:
         if not line.isspace():
             yield number, _line(line)
 

@@ -29,11 +29,12 @@ def ending(path: str) -> str:
 def find_files(source: Source) -> tuple[str, ...]:
     """The files of a source: itself, or what is readable in the folder or matches the glob, sorted; none for a Hub id.
 
-    Hidden files, data set cards, licences and the bookkeeping of `datasets` are left out of folders and globs. Of a
-    folder written by `DatasetDict.save_to_disk`, the named split is read (train if none is named).
+    Hidden files, data set cards, licences and the bookkeeping of `datasets` are left out of folders and globs. A link
+    is followed where it is named, and inside its folder. Of a folder written by `DatasetDict.save_to_disk`, the named
+    split is read (train if none is named).
 
     Raises:
-        DataError: nothing there, nothing readable, or a split or subset for plain files.
+        DataError: nothing there, nothing readable, a folder with links out of it, or a split or subset for plain files.
     """
     try:
         return () if _is_hub_id(source.path) else _find(source)
@@ -63,6 +64,9 @@ def _find(source: Source) -> tuple[str, ...]:
 
 
 def _missing(path: str) -> DataError:
+    if Path(path).expanduser().is_symlink():
+        found = "a symbolic link that leads nowhere"
+        raise DataError(found, place=path, expected="a link to a file or folder", remedy="mend the link")
     near = _near(Path(path).expanduser())
     remedy = f"did you mean {' or '.join(near)}?" if near else "check data.sources"
     return DataError("no such file or folder", place=path, expected="a file, folder, glob, or Hub id", remedy=remedy)
@@ -85,7 +89,20 @@ def _folder(path: Path, source: Source) -> tuple[str, ...]:
     else:
         _refuse_hub_keys(source)
     files = sorted(str(item) for item in path.rglob("*") if item.is_file())
-    return _readable(files, str(path))
+    return _inside(_readable(files, str(path)), path)
+
+
+def _inside(files: tuple[str, ...], folder: Path) -> tuple[str, ...]:
+    """Refuse links out of a folder: whoever packed it chose them, and what they lead to would be trained. A Hub cache
+    is made of links to its own blobs."""
+    roots = [folder.resolve()]
+    roots += [parent.parent / "blobs" for parent in (roots[0], *roots[0].parents) if parent.name == "snapshots"]
+    for file in files:
+        target = Path(file).resolve()
+        if not any(target.is_relative_to(root) for root in roots):
+            found = f"a link out of the folder, to {target}"
+            raise DataError(found, place=file, remedy="name that file itself in data.sources, or remove the link")
+    return files
 
 
 def _glob(pattern: str) -> tuple[str, ...]:

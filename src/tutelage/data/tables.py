@@ -2,8 +2,9 @@
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from itertools import chain
+from itertools import chain, repeat
 from typing import Any
 
 import pyarrow as pa
@@ -31,14 +32,15 @@ def read_csv(lines: Iterable[bytes], file: str, *, delimiter: str) -> Iterator[P
         DataError: not UTF-8, or a header whose names repeat.
     """
     texts = _decoded(lines, file)
-    head = []
-    for text in texts:
-        head.append(text)
-        if text.strip():
+    blank, header = 0, ""
+    for header in texts:
+        if header.strip():
             break
+        blank += 1
     # The module's limit of 131072 characters per field refuses long answers.
     csv.field_size_limit(_LONGEST_FIELD)
-    reader = csv.reader(chain(head, texts), delimiter=_delimiter("".join(head), delimiter), strict=True)
+    head = chain(repeat("\n", blank), [header])
+    reader = csv.reader(chain(head, texts), delimiter=_delimiter(header, delimiter), strict=True)
     yield from _table(reader, file)
 
 
@@ -51,7 +53,9 @@ def _table(reader: Any, file: str) -> Iterator[Piece]:
         except StopIteration:
             return
         except csv.Error as error:
-            yield start, Malformed(f"{error}, in the row that begins here", "quotes as in RFC 4180", "mend the quotes")
+            problem = Malformed(f"{error}, in the row that begins here", "quotes as in RFC 4180", "mend the quotes")
+            _refuse_lost_rows(problem, f"{file}:{start}", is_header=header is None, lines=reader.line_num - start + 1)
+            yield start, problem
             continue
         if not values:
             continue
@@ -64,10 +68,20 @@ def _table(reader: Any, file: str) -> Iterator[Piece]:
             yield start, dict(zip(header, values, strict=True))
 
 
+def _refuse_lost_rows(problem: Malformed, place: str, *, is_header: bool, lines: int) -> None:
+    """Refuse what cannot be dropped as one row: the header, and a quote that is not closed over several lines, which
+    may have been rows."""
+    if is_header:
+        raise DataError(problem.found, place=place, expected="a header", remedy=problem.remedy)
+    if lines > 1:
+        found = f"{problem.found} and goes on over {lines:,} lines"
+        raise DataError(found, place=place, expected=problem.expected, remedy=problem.remedy)
+
+
 def _header(names: list[str], place: str) -> list[str]:
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    repeated = sorted(name for name, count in Counter(names).items() if count > 1)
     if repeated:
-        raise DataError(f"the header repeats {', '.join(repeated)}", place=place, remedy="rename the columns")
+        raise DataError(f"the header repeats {', '.join(repeated)[:80]}", place=place, remedy="rename the columns")
     return names
 
 
@@ -119,13 +133,13 @@ def without_nulls(value: Any) -> Any:
     """The value without the keys whose value is null, at every depth.
 
     Arrow gives every struct all keys of its column: a key that a row never had comes back as null and would end up
-    in the text that is trained. Maps come back as pairs and are made objects again.
+    in the text that is trained. Maps come back as pairs and are made objects again, whose keys are texts.
     """
     if isinstance(value, dict):
         return {key: without_nulls(item) for key, item in value.items() if item is not None}
     if isinstance(value, list):
         if value and all(isinstance(item, tuple) for item in value):
-            return {key: without_nulls(item) for key, item in value if item is not None}
+            return {str(key): without_nulls(item) for key, item in value if item is not None}
         return [without_nulls(item) for item in value]
     return value
 

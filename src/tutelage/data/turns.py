@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from tutelage.data.values import Unusable, json_of, optional_text, shown, text_of, tool_calls
 from tutelage.records import Message, ToolCall
 
@@ -19,6 +21,7 @@ ROLES: Mapping[str, str] = {
 _PLAIN_TURN = {"role", "content", "from", "value"}  # most turns have nothing else
 _REASONING = ("reasoning_content", "reasoning", "thinking")
 _REASONING_PARTS = ("reasoning", "thinking")
+_HEAVIEST = float(np.finfo(np.float32).max)  # weights are kept in float32
 
 
 def messages_of(value: Any, name: str) -> tuple[Message, ...]:
@@ -128,7 +131,7 @@ def _weight(turn: Mapping[str, Any], place: str) -> float:
     if value is None:
         return 1.0
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not is_number or not 0 <= value < float("inf"):
+    if not is_number or not 0 <= value <= _HEAVIEST:
         raise Unusable("wrong type", f"weight of {place} is {shown(value)}")
     return float(value)
 

@@ -41,8 +41,8 @@ def text_of(value: Any, name: str) -> str:
     """
     if isinstance(value, str):
         return value
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if is_number and math.isfinite(value):
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    if is_whole or (isinstance(value, float) and math.isfinite(value)):
         return str(value)
     raise Unusable("wrong type", f"{name} is {shown(value)}, not text")
 

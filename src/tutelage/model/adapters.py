@@ -4,21 +4,22 @@ trained on."""
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors import SafetensorError
 from torch import nn
 from transformers import PreTrainedModel
 
 from tutelage.errors import ModelError
-from tutelage.model import vocabulary
+from tutelage.model import trust, vocabulary
 from tutelage.model.lora_product import fuse_products
 from tutelage.model.quantised import in_8_bits, is_quantised
 from tutelage.recipe import LoraSection
 
 TRAINED = "default"  # peft's name of the adapter that is trained and saved; earlier ones are numbered
 WEIGHTS = "adapter_model.safetensors"
+_KINDS = ("LORA", "ADALORA", "LOHA", "LOKR", "IA3", "OFT")  # weights of their own, merged into the model's
 
 
 def train_all(model: PreTrainedModel) -> PreTrainedModel:
@@ -83,8 +84,7 @@ def put_on(model: PreTrainedModel, place: str, *, revision: str | None = None) -
     Raises:
         ModelError: the adapter has no safetensors, or does not fit the model.
     """
-    if Path(place).is_dir() and not (Path(place) / WEIGHTS).is_file():
-        raise ModelError(f"the adapter has no {WEIGHTS}", place=place, expected="weights as safetensors")
+    _check(place, revision)
     below = _stacked(model)
     name = f"earlier_{len(below)}"
     try:
@@ -94,11 +94,21 @@ def put_on(model: PreTrainedModel, place: str, *, revision: str | None = None) -
             merged: PreTrainedModel = wrapped.merge_and_unload()
             return merged
         _activate(wrapped, [*below, name])
-    except (RuntimeError, ValueError) as error:  # other shapes, other modules
+    except (RuntimeError, ValueError, TypeError, SafetensorError) as error:  # other shapes, other modules, broken files
         reason = str(error).strip().splitlines()[0]
         raise ModelError(f"the adapter does not fit its base: {reason}", place=place) from error
     base: PreTrainedModel = wrapped.get_base_model().requires_grad_(False)
     return base
+
+
+def _check(place: str, revision: str | None) -> None:
+    """Refuse what would be unpickled, and kinds of adapters that fetch more than their own weights."""
+    kind = trust.read_json(place, "adapter_config.json", revision=revision).get("peft_type")
+    if kind not in _KINDS:
+        raise ModelError(f"an adapter of kind {kind!r}", place=place, expected=f"one of {', '.join(_KINDS)}")
+    trust.refuse_pickles(place, wanted=[WEIGHTS])
+    if trust.file_of(place, WEIGHTS, revision=revision) is None:
+        raise ModelError(f"the adapter has no {WEIGHTS}", place=place, expected="weights as safetensors")
 
 
 def _wrapped(model: PreTrainedModel, config: LoraConfig, targets: str | Sequence[str]) -> PeftModel:

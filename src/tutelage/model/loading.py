@@ -1,6 +1,5 @@
 """Models and tokenizers from folders and the Hub: safetensors only, no code of theirs is executed unless asked for."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,16 +18,16 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
-from transformers.utils import find_adapter_config_file
 from transformers.utils.logging import disable_progress_bar
 
 from tutelage.errors import ModelError
-from tutelage.model import adapters, quantised, vocabulary
+from tutelage.model import adapters, quantised, trust, vocabulary
 from tutelage.recipe import ModelSection
 
 disable_progress_bar()
 
 BUNDLED = "pupil"
+_ADAPTER = "adapter_config.json"
 
 
 @dataclass(frozen=True)
@@ -72,6 +71,14 @@ def absolute(name_or_path: str) -> str:
     return str(Path(place).absolute()) if Path(place).is_dir() else place
 
 
+def written(section: ModelSection, folder: Path) -> ModelSection:
+    """The model that a run has written into `folder`; its copy of the base's code is trusted where the base's is."""
+    trusted = section.trust_remote_code
+    if trust.is_trusted(section, locate(section.name_or_path)):
+        trusted = (*trusted, str(folder))
+    return section.model_copy(update={"name_or_path": str(folder), "revision": None, "trust_remote_code": trusted})
+
+
 def load_tokenizer(section: ModelSection, *, new_tokens: Sequence[str] = ()) -> TokenizerFacts:
     """The tokenizer of a model, with a pad token that masks no real end.
 
@@ -84,14 +91,14 @@ def load_tokenizer(section: ModelSection, *, new_tokens: Sequence[str] = ()) -> 
     """
     place = locate(section.name_or_path)
     below = _below_adapter(section)
+    trust.check(section, place)
+    trusted = trust.is_trusted(section, place)
     try:
-        wrapped = AutoTokenizer.from_pretrained(
-            place, revision=section.revision, trust_remote_code=section.trust_remote_code
-        )
+        wrapped = AutoTokenizer.from_pretrained(place, revision=section.revision, trust_remote_code=trusted)
     except Exception as error:  # transformers and tokenizers raise bare Exception on broken files
-        if below is not None:
+        if below is not None and trust.ASKS_FOR_TRUST not in str(error):
             return load_tokenizer(below, new_tokens=new_tokens)
-        raise _cannot_load("tokenizer", place, error) from error
+        raise _cannot_load("tokenizer", section, error) from error
     backend = wrapped.__dict__.get("_tokenizer")
     if not isinstance(backend, Tokenizer):
         raise ModelError(
@@ -111,9 +118,15 @@ def load_tokenizer(section: ModelSection, *, new_tokens: Sequence[str] = ()) -> 
         control_tokens=frozenset(control | set(wrapped.all_special_tokens)),
         chat_template=wrapped.chat_template,
         pad_id=pad_id,
-        notes=(*end_notes, *pad_notes),
+        notes=(*end_notes, *pad_notes, *_trust_notes(section, place)),
         new_ids=new_ids,
     )
+
+
+def _trust_notes(section: ModelSection, place: str) -> tuple[str, ...]:
+    code = () if trust.is_trusted(section, place) else trust.code_of(section, place)
+    unused = [f"Python code that came with the model is not run: {', '.join(code)}"] if code else []
+    return (*unused, *trust.links_out(place))
 
 
 # End tokens by their usual names, for a bare tokenizer.json that does not say which one it is.
@@ -161,12 +174,12 @@ def load_config(section: ModelSection) -> PreTrainedConfig:
     """The configuration of a model, without its weights; under an adapter, its vocabulary counts the adapter's rows."""
     *above, bare = _chain(section)
     place = locate(bare.section.name_or_path)
+    trust.check(bare.section, place)
+    trusted = trust.is_trusted(bare.section, place)
     try:
-        config = AutoConfig.from_pretrained(
-            place, revision=bare.section.revision, trust_remote_code=section.trust_remote_code
-        )
+        config = AutoConfig.from_pretrained(place, revision=bare.section.revision, trust_remote_code=trusted)
     except Exception as error:
-        raise _cannot_load("configuration", place, error) from error
+        raise _cannot_load("configuration", bare.section, error) from error
     rows = [number + 1 for part in above for number in vocabulary.rows_of_adapter(part.adapter)]
     if rows:
         text = config.get_text_config()
@@ -224,18 +237,20 @@ def _load_bare(section: ModelSection, dtype: torch.dtype) -> PreTrainedModel:
     place = locate(section.name_or_path)
     kind = section.quantization
     settings = quantised.settings(kind, compute_dtype=dtype) if kind is not None else None
+    trust.check(section, place)
+    trust.refuse_pickles(place)
     try:
         model = AutoModelForCausalLM.from_pretrained(
             place,
             revision=section.revision,
-            trust_remote_code=section.trust_remote_code,
+            trust_remote_code=trust.is_trusted(section, place),
             dtype=dtype,
             attn_implementation=None if section.attn_implementation == "rows" else section.attn_implementation,
             use_safetensors=True,
             quantization_config=settings,
         )
     except Exception as error:
-        raise _cannot_load("model", place, error) from error
+        raise _cannot_load("model", section, error) from error
     return quantised.keep_trainable(model)
 
 
@@ -257,7 +272,7 @@ def _chain(section: ModelSection) -> list[_Part]:
     """Adapters from the topmost on, then the bare model that the last of them stands on."""
     parts: list[_Part] = []
     seen: list[str] = []
-    while (file := _adapter_file(section)) is not None:
+    while file := trust.file_of(place := locate(section.name_or_path), _ADAPTER, revision=section.revision):
         name = absolute(section.name_or_path)
         if name in seen:
             raise ModelError(
@@ -267,10 +282,15 @@ def _chain(section: ModelSection) -> list[_Part]:
                 remedy="name the base that each was trained on as base_model_name_or_path",
             )
         seen.append(name)
-        adapter: dict[str, Any] = json.loads(Path(file).read_text(encoding="utf-8"))
+        adapter = trust.read_json(place, _ADAPTER, revision=section.revision)
         parts.append(_Part(section, adapter))
         section = _base_of(adapter, section, file)
     return [*parts, _Part(section, {})]
+
+
+def parts(section: ModelSection) -> tuple[ModelSection, ...]:
+    """A model and what it stands on: adapters from the topmost on, then the bare model."""
+    return tuple(part.section for part in _chain(section))
 
 
 def _below_adapter(section: ModelSection) -> ModelSection | None:
@@ -279,43 +299,46 @@ def _below_adapter(section: ModelSection) -> ModelSection | None:
     return parts[1].section if len(parts) > 1 else None
 
 
-def _adapter_file(section: ModelSection) -> str | None:
-    """The adapter_config.json of a folder or of a Hub model, if it has one."""
-    place = locate(section.name_or_path)
-    if Path(place).is_dir() or _looks_local(place):
-        file = Path(place) / "adapter_config.json"
-        return str(file) if file.is_file() else None
-    try:
-        found: str | None = find_adapter_config_file(place, revision=section.revision)
-    except OSError:  # no such model: told by who loads it
-        return None
-    return found
-
-
 def _base_of(adapter: Mapping[str, Any], section: ModelSection, file: str) -> ModelSection:
-    base = adapter.get("base_model_name_or_path")
+    """What an adapter was trained on. It is trusted where the recipe trusts it by its own name, whatever is said of the
+    adapter; and an adapter from the Hub names no folder of this machine."""
+    base, revision = adapter.get("base_model_name_or_path"), adapter.get("revision")
     if not isinstance(base, str) or not base:
         raise ModelError("the adapter does not say which model it belongs to", place=file)
-    if _looks_local(base) and not Path(base).exists():
+    local = trust.looks_local(base)
+    if local and not Path(base).exists():
         raise ModelError(
             f"the base of the adapter is gone: there is no {base!r}",
             place=file,
             expected="the folder or Hub id that the adapter was trained on",
             remedy=f"put it back, or name its new place as base_model_name_or_path in {file}",
         )
-    return section.model_copy(update={"name_or_path": base, "revision": adapter.get("revision")})
+    if local and not Path(locate(section.name_or_path)).is_dir():
+        raise ModelError(
+            f"an adapter from the Hub names a folder of this machine as its base: {base!r}",
+            place=file,
+            expected="the Hub id of a model",
+            remedy="fetch the adapter into a folder, and name its base in adapter_config.json there",
+        )
+    if not (revision is None or (isinstance(revision, str) and ".." not in revision)):
+        raise ModelError(f"revision is {revision!r}", place=file, expected="a branch, tag or commit of the base")
+    return section.model_copy(update={"name_or_path": base, "revision": revision})
 
 
-def _looks_local(place: str) -> bool:
-    return place.startswith(("/", ".", "~")) or place.count("/") != 1
-
-
-def _cannot_load(what: str, place: str, error: Exception) -> ModelError:
-    if _looks_local(place) and not Path(place).exists():
+def _cannot_load(what: str, section: ModelSection, error: Exception) -> ModelError:
+    place = locate(section.name_or_path)
+    if trust.looks_local(place) and not Path(place).exists():
         return ModelError(
             f"no {what} at {place!r}",
             expected="a model folder, a Hub id as org/name, or pupil",
             remedy=f"check the path; {BUNDLED!r} is bundled",
         )
     lines = str(error).strip().splitlines() or [type(error).__name__]
+    if trust.ASKS_FOR_TRUST in str(error):
+        return trust.code_refused(section, place)
+    if what == "model" and (broken := trust.broken_weights(place)):
+        return ModelError(f"weights that cannot be read: {broken}", place=place, remedy="fetch the file again")
+    if what == "model" and not Path(place).is_dir() and "safetensors" in lines[0]:
+        remedy = f"hf download {place} --local-dir DIR, and name DIR: the command that converts its weights is told"
+        return ModelError(f"no weights as safetensors: {lines[0]}", place=place, remedy=remedy)
     return ModelError(f"the {what} cannot be loaded: {lines[0]}", place=place)

@@ -172,11 +172,14 @@ def plan_batches(numbers: Numbers, store: TokenStore, *, spoken: Speech, recipe:
     """
     lengths = store.lengths[numbers]
     packs = pack(lengths, capacity=spoken.max_length) if packed else one_each(lengths)
+    batch_size, batches = recipe.train.per_device_train_batch_size, recipe.train.gradient_accumulation_steps
+    if batch_size == "auto":  # a whole step at once; the rehearsal halves it until it fits
+        batch_size, batches = batches, 1
     return BatchPlan(
         store=store,
         packs=[Pack(tuple(int(numbers[at]) for at in one.examples), one.length) for one in packs],
-        batch_size=recipe.train.per_device_train_batch_size,
-        batches_per_step=recipe.train.gradient_accumulation_steps * distributed.world_size(),
+        batch_size=batch_size,
+        batches_per_step=batches * distributed.world_size(),
         packed=packed,
         pad_id=spoken.tokenizer.pad_id,
         seed=recipe.seed,

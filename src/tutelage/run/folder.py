@@ -1,25 +1,36 @@
-"""The output folder of a run: claimed before anything is written, and an earlier run in it is kept."""
+"""The output folder of a run: claimed before anything is written, held against other runs, and an earlier run in it is
+kept."""
 
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tutelage.errors import TrainingError
 from tutelage.recipe import Recipe
 from tutelage.terminal import Terminal
 
+LOCK = ".lock"
 
-def claim(recipe: Recipe, *, resume: bool, terminal: Terminal) -> Path:
-    """Make the output folder. A run that is already there is moved beside it, unless it is resumed.
+
+@contextmanager
+def claimed(recipe: Recipe, *, resume: bool, terminal: Terminal) -> Iterator[Path]:
+    """The output folder, this run's own while the block lasts. A run that is already there is moved beside it, unless
+    it is resumed. The system lets go of the folder when a process dies, however it dies.
 
     Raises:
-        TrainingError: the place is a file, or cannot be written to.
+        TrainingError: another process trains into it, the place is a file, or it cannot be written to.
     """
     output = Path(recipe.output_dir)
     try:
         if (output / "recipe.yaml").exists() and not resume:
+            os.close(_locked(output))  # nobody is at work there
             aside = _free(output)
             output.rename(aside)
             terminal.note(f"{output} holds an earlier run; it is now {aside}")
         output.mkdir(parents=True, exist_ok=True)
+        lock = _locked(output)
         (output / "recipe.yaml").touch()
     except OSError as error:
         raise TrainingError(
@@ -27,7 +38,28 @@ def claim(recipe: Recipe, *, resume: bool, terminal: Terminal) -> Path:
             place=str(output),
             remedy="--set output_dir=ANOTHER/FOLDER",
         ) from None
-    return output
+    try:
+        yield output
+    finally:
+        os.close(lock)
+
+
+def _locked(output: Path) -> int:
+    """The lock's descriptor; closing it unlocks."""
+    lock = os.open(output / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.read(lock, 20).decode(errors="replace").strip()
+        os.close(lock)
+        raise TrainingError(
+            f"another run is at work in this folder (process {holder or 'unknown'})",
+            place=str(output),
+            remedy="wait for it, or --set output_dir=ANOTHER/FOLDER",
+        ) from None
+    os.truncate(lock, 0)
+    os.pwrite(lock, str(os.getpid()).encode(), 0)
+    return lock
 
 
 def _free(output: Path) -> Path:

@@ -2,6 +2,8 @@
 
 import json
 import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from torch.utils.tensorboard import SummaryWriter
@@ -9,6 +11,7 @@ from torch.utils.tensorboard import SummaryWriter
 from tutelage.records import Speed
 from tutelage.terminal import Update
 from tutelage.training.checkpoint import TrainState
+from tutelage.training.durable import writing
 from tutelage.training.loop import metrics_of
 from tutelage.training.step import StepResult
 
@@ -33,13 +36,18 @@ class MetricsLog:
 
     Args:
         done: steps that the run has behind it.
+        note: where people read what they should know.
     """
 
-    def __init__(self, folder: Path, *, done: int, logging_steps: int, update: Update) -> None:
-        _forget_after(folder / METRICS, done)
-        self._file = (folder / METRICS).open("a", encoding="utf-8")
-        self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=done + 1 if done else None)
-        self._every, self._update = logging_steps, update
+    def __init__(
+        self, folder: Path, *, done: int, logging_steps: int, update: Update, note: Callable[[str], None]
+    ) -> None:
+        self._path = folder / METRICS
+        with self._writing():
+            _forget_after(self._path, done)
+            self._file = self._path.open("a", encoding="utf-8")
+        self._board = Board(folder / "tensorboard", done=done, note=note)
+        self._every, self._update, self._note = logging_steps, update, note
         self._held_out = ""
 
     def step(self, state: TrainState, result: StepResult, *, learning_rate: float, speed: Speed) -> None:
@@ -49,13 +57,17 @@ class MetricsLog:
             numbers = metrics_of(state, result, learning_rate=learning_rate, speed=speed)
             self._write(numbers)
             for name in CURVES:
-                self._board.add_scalar(f"train/{name}", numbers[name], state.step)
+                self._board.add(f"train/{name}", numbers[name], step=state.step)
 
     def evaluated(self, state: TrainState, loss: float) -> None:
         """The held-out loss has been measured."""
         self._held_out = f" held-out {loss:.3f}"
         self._write({"step": state.step, "eval_loss": loss})
-        self._board.add_scalar("eval/loss", loss, state.step)
+        self._board.add("eval/loss", loss, step=state.step)
+
+    def note(self, text: str) -> None:
+        """Something that the user should know."""
+        self._note(text)
 
     def close(self) -> None:
         """Flush and close both."""
@@ -63,8 +75,47 @@ class MetricsLog:
         self._board.close()
 
     def _write(self, numbers: dict[str, float]) -> None:
-        self._file.write(json.dumps(numbers) + "\n")
-        self._file.flush()
+        with self._writing():
+            self._file.write(json.dumps(numbers) + "\n")
+            self._file.flush()
+
+    def _writing(self) -> AbstractContextManager[None]:
+        return writing("the metrics", self._path, remedy="make room, then train with --resume")
+
+
+class Board:
+    """TensorBoard, as long as it works. The evidence is in metrics.jsonl: curves that cannot be drawn end no run.
+
+    Args:
+        done: steps that the run has behind it; what is there of later ones is taken out.
+        note: told, once, that it has stopped working.
+    """
+
+    def __init__(self, folder: Path, *, done: int, note: Callable[[str], None]) -> None:
+        self._note = note
+        self._writer: SummaryWriter | None = None
+        with self._surviving():
+            self._writer = SummaryWriter(str(folder), purge_step=done + 1 if done else None)
+
+    def add(self, name: str, value: float, *, step: int) -> None:
+        """A point of a curve."""
+        if self._writer is not None:
+            with self._surviving():
+                self._writer.add_scalar(name, value, step)
+
+    def close(self) -> None:
+        """Flush and close."""
+        if self._writer is not None:
+            with self._surviving():
+                self._writer.close()
+
+    @contextmanager
+    def _surviving(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # whatever it is, it is not the run's
+            self._writer = None
+            self._note(f"TensorBoard's files are no longer written ({type(error).__name__}: {error}); training goes on")
 
 
 def beside(speed: Speed) -> str:
@@ -93,6 +144,9 @@ class Silence:
 
     def evaluated(self, state: TrainState, loss: float) -> None:
         """The held-out loss has been measured."""
+
+    def note(self, text: str) -> None:
+        """Something that the user should know."""
 
     def close(self) -> None:
         """Nothing is open."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 
 from tutelage import data
+from tutelage.errors import DataError
 from tutelage.recipe import DataSection, Source
 from tutelage.records import Conversation, Dropped, Rendered, Row
 from tutelage.run.assemble import Speech
@@ -15,6 +16,7 @@ from tutelage.tokens.encode import Encoded, encode, encode_texts
 
 FIRST_ROWS = 1000  # a format is recognised from so many rows
 AT_ONCE = 1024  # rows that are encoded together
+LONGEST_TOKEN = 1024  # characters; what cannot fit at any rate is not encoded: that takes 150 times its size in memory
 IN_FLIGHT = 3  # chunks of them that are encoded while the next one is read and rendered
 
 Understood = Conversation | Dropped
@@ -47,6 +49,9 @@ def _understood(
         rows = data.read([source], max_rows=left, malformed=section.malformed, first_row=number, first_source=place)
         first = list(islice(rows, FIRST_ROWS))
         samples = [row for row in first if isinstance(row, Row)]
+        if not samples and isinstance(first[0], Dropped):
+            found = f"none of the first {len(first):,} rows can be read; this one: {first[0].detail}"
+            raise DataError(found, place=str(first[0].place), expected="rows", remedy="mend the file")
         form = data.recognise(samples, source.columns, name=source.format, group_by=section.group_by)
         formats.append(f"{source.path}: {form.sentence}")
         for row in chain(first, rows):
@@ -92,6 +97,7 @@ class _Chunk:
 def _render(rows: Sequence[Understood], speech: Speech) -> _Chunk:
     chunk = _Chunk([row.row for row in rows], {}, [], [])
     for row in rows:
+        row = _fitting(row, speech.max_length)
         rendered = row if isinstance(row, Dropped) else render_conversation(row, speech.template, policy=speech.policy)
         if isinstance(rendered, Dropped):
             chunk.dropped[row.row] = rendered
@@ -100,6 +106,17 @@ def _render(rows: Sequence[Understood], speech: Speech) -> _Chunk:
         else:
             chunk.turns.extend(rendered)
     return chunk
+
+
+def _fitting(row: Understood, max_length: int) -> Understood:
+    """The row, unless its turns through the first answer have more characters than so many tokens can stand for."""
+    if isinstance(row, Dropped):
+        return row
+    first = next((n for n, message in enumerate(row.messages) if message.role == "assistant"), -1)
+    length = sum(len(message.content) for message in row.messages[: first + 1])
+    if length <= max_length * LONGEST_TOKEN:
+        return row
+    return Dropped(row.row, row.place, "too long", f"{length:,} characters, tokens.max_length is {max_length}")
 
 
 def _encoded(chunk: _Chunk, speech: Speech) -> list[Encoded | Dropped]:

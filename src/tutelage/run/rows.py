@@ -1,7 +1,8 @@
 """The understood rows of a data set, kept beside its tokens: questions and samples are read back from here."""
 
+import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -34,12 +35,19 @@ class RowWriter:
     def add(self, conversation: Conversation) -> None:
         """Append one."""
         self._index.append((conversation.row, self._end))
-        self._end += self._file.write(orjson.dumps(conversation, option=orjson.OPT_APPEND_NEWLINE))
+        self._end += self._file.write(_line(conversation))
 
     def close(self) -> None:
         """Complete the file and its index."""
         self._file.close()
         np.save(self._folder / OFFSETS, np.asarray(self._index, dtype=np.int64).reshape(-1, 2))
+
+
+def _line(conversation: Conversation) -> bytes:
+    try:
+        return orjson.dumps(conversation, option=orjson.OPT_APPEND_NEWLINE)
+    except TypeError:  # a whole number beyond 64 bits, which JSON has and orjson has not
+        return json.dumps(asdict(conversation), ensure_ascii=False).encode() + b"\n"
 
 
 class RowReader:
@@ -52,7 +60,7 @@ class RowReader:
     def __getitem__(self, row: int) -> Conversation:
         with self._path.open("rb") as file:
             file.seek(self._offsets[row])
-            return _conversation(orjson.loads(file.readline()))
+            return _conversation(json.loads(file.readline()))
 
 
 def _conversation(fields: dict[str, Any]) -> Conversation:

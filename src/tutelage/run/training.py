@@ -5,31 +5,49 @@ checkpoints/, model/, comparison.json (every answer), result.json, report.html a
 """
 
 import json
-from contextlib import closing
-from dataclasses import asdict, dataclass, fields
+import shutil
+import time
+from contextlib import closing, nullcontext
+from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from tutelage import recipe as recipes
 from tutelage.evaluation.comparison import Comparison
 from tutelage.model import freezing, loading, restoring, saving
+from tutelage.model.causal_lm import CausalLM
 from tutelage.recipe import Recipe
 from tutelage.records import Question, Speed
 from tutelage.run.answering import answers_of, write_comparison, write_questions
 from tutelage.run.assemble import Speech, speech
 from tutelage.run.device import refuse_what_it_cannot
 from tutelage.run.engine import Engine, build_engine, stored_dtype
-from tutelage.run.folder import claim
+from tutelage.run.fingerprint import fingerprint
+from tutelage.run.folder import claimed
+from tutelage.run.forecast import (
+    forecast,
+    in_words,
+    memory_limit,
+    refuse_too_large,
+    refuse_what_will_not_do,
+)
 from tutelage.run.kept_trunk import keeping_trunk
 from tutelage.run.metrics import MetricsLog, Silence
 from tutelage.run.prepare import Prepared, prepare
 from tutelage.run.reporting import Finished, write_report
+from tutelage.run.stopping import stops_when_asked
 from tutelage.terminal import Terminal, Update
 from tutelage.training import distributed
-from tutelage.training.checkpoint import Checkpoints
-from tutelage.training.loop import Job, Outcome, fit
+from tutelage.training.checkpoint import Checkpoints, Start
+from tutelage.training.durable import problem_of, put_in_place, seal, writing
+from tutelage.training.loop import Job, Listener, Outcome, fit
 from tutelage.training.meter import measured_peak
+from tutelage.training.rehearsal import rehearse
+
+REHEARSED = 50  # steps: a shorter run is its own rehearsal
 
 
 @dataclass(frozen=True)
@@ -37,6 +55,7 @@ class TrainResult:
     """What a run did.
 
     Attributes:
+        seconds: of all of it, from the first row to the report.
         comparison: answers before and after; None where no questions were asked.
     """
 
@@ -44,6 +63,7 @@ class TrainResult:
     outcome: Outcome
     prepared: Prepared
     comparison: Comparison | None
+    seconds: float
 
     @property
     def report(self) -> Path:
@@ -61,6 +81,7 @@ class TrainResult:
             "tokens": state.tokens,
             "trained_tokens": state.trained_tokens,
             "seconds": round(seconds, 2),
+            "seconds_in_all": round(self.seconds, 2),
             **(asdict(self.outcome.speed) if self.outcome.speed else {field.name: None for field in fields(Speed)}),
             "loss": {"first": losses[0], "last": losses[-1]} if losses else None,
             "eval_loss": {"best": state.best_loss, "step": state.best_step},
@@ -79,7 +100,9 @@ def train(recipe: Recipe, *, terminal: Terminal | None = None, resume: bool = Fa
 
     Raises:
         TutelageError: anything that the user can mend; what can be known before training is told before training.
+        Stopped: it was asked to stop while it trained, and has saved.
     """
+    started = time.perf_counter()
     distributed.start()
     is_main = distributed.rank() == 0
     terminal = terminal if terminal is not None and is_main else Terminal(quiet=not is_main)
@@ -89,33 +112,47 @@ def train(recipe: Recipe, *, terminal: Terminal | None = None, resume: bool = Fa
         prepared = prepare(recipe, spoken, terminal=terminal)
     tell_prepared(prepared, spoken, terminal=terminal)
     engine = build_engine(recipe, spoken, prepared=prepared, terminal=terminal)
-    if resume:
-        _checkpoints(recipe, prepared).newest()  # a mismatch is told before anything of the old run is written over
-    output = Path(recipe.output_dir)
-    questions: list[Question] = []
-    with distributed.main_first():
+    refuse_too_large(engine.language_model, recipe.train.optim)
+    # A mismatch is told before anything of the old run is written over.
+    start = _checkpoints(recipe, prepared).newest() if resume else None
+    held = claimed(recipe, resume=resume, terminal=terminal) if is_main else nullcontext(Path(recipe.output_dir))
+    with held as output:
+        questions: list[Question] = []
+        with distributed.main_first():
+            if is_main:
+                questions = _begin(output, recipe, prepared)
+        ask = partial(answers_of, questions=questions, spoken=spoken, section=recipe.evaluate, terminal=terminal)
+        before = ask("base", recipe.model)
+        outcome = _run_loop(Run(recipe, spoken, prepared, engine), start=start, terminal=terminal)
+        plan = engine.plan
+        del engine  # its memory is the tuned model's now
+        tuned = loading.written(recipe.model, output / "model")
+        after = ask("tuned", tuned)
+        comparison = Comparison(questions, ("base", "tuned"), {"base": before, "tuned": after}) if questions else None
+        result = TrainResult(output, outcome, prepared, comparison, time.perf_counter() - started)
         if is_main:
-            claim(recipe, resume=resume, terminal=terminal)
-            prepared.ledger.write(output / "ledger.jsonl")
-            (output / "recipe.yaml").write_text(recipes.dump(recipe), encoding="utf-8")
-            questions = prepared.questions(count=recipe.evaluate.num_questions, seed=recipe.seed)
-            write_questions(questions, output / "questions.jsonl")
-    ask = partial(answers_of, questions=questions, spoken=spoken, section=recipe.evaluate, terminal=terminal)
-    before = ask("base", recipe.model)
-    outcome = _run_loop(recipe, spoken, prepared, engine, terminal=terminal, resume=resume)
-    plan = engine.plan
-    del engine  # its memory is the tuned model's now
-    tuned = recipe.model.model_copy(update={"name_or_path": str(output / "model"), "revision": None})
-    after = ask("tuned", tuned)
-    comparison = Comparison(questions, ("base", "tuned"), {"base": before, "tuned": after}) if questions else None
-    if comparison is not None:
-        write_comparison(comparison, output / "comparison.json")
-    result = TrainResult(output, outcome, prepared, comparison)
-    if is_main:
-        write_report(output, Finished(recipe, spoken, prepared, plan, outcome, comparison))
-        text = json.dumps(result.summary(), indent=1, ensure_ascii=False)
-        (output / "result.json").write_text(text, encoding="utf-8")
+            _finish(result, Finished(recipe, spoken, prepared, plan, outcome, comparison))
     return result
+
+
+def _begin(output: Path, recipe: Recipe, prepared: Prepared) -> list[Question]:
+    """What is known of a run before it trains, in its folder; the questions that will be asked."""
+    questions = prepared.questions(count=recipe.evaluate.num_questions, seed=recipe.seed)
+    with writing("the run's ledger and questions", output, remedy="make room, or --set output_dir=ANOTHER/FOLDER"):
+        prepared.ledger.write(output / "ledger.jsonl")
+        (output / "recipe.yaml").write_text(recipes.dump(recipe), encoding="utf-8")
+        write_questions(questions, output / "questions.jsonl")
+    return questions
+
+
+def _finish(result: TrainResult, finished: Finished) -> None:
+    """What is known of a run when it is done, in its folder."""
+    with writing("the report", result.output_dir, remedy="make room; model/ is written"):
+        if result.comparison is not None:
+            write_comparison(result.comparison, result.output_dir / "comparison.json")
+        write_report(result.output_dir, finished)
+        text = json.dumps(result.summary(), indent=1, ensure_ascii=False)
+        (result.output_dir / "result.json").write_text(text, encoding="utf-8")
 
 
 def tell_prepared(prepared: Prepared, spoken: Speech, *, terminal: Terminal) -> None:
@@ -134,83 +171,119 @@ def tell_prepared(prepared: Prepared, spoken: Speech, *, terminal: Terminal) -> 
         terminal.note(f"{note} ({count:,} rows)")
 
 
-def _run_loop(
-    recipe: Recipe,
-    spoken: Speech,
-    prepared: Prepared,
-    engine: Engine,
-    *,
-    terminal: Terminal,
-    resume: bool,
-) -> Outcome:
+@dataclass(frozen=True)
+class Run:
+    """A run that is ready for its loop."""
+
+    recipe: Recipe
+    spoken: Speech
+    prepared: Prepared
+    engine: Engine
+
+    def write_model(self, folder: Path, *, dtype: torch.dtype | None = None) -> None:
+        """Model and tokenizer as they stand.
+
+        Args:
+            dtype: of the weights; unset: as they are trained.
+        """
+        saving.save_model(self.engine.model, folder, stop_ids=self.spoken.stop_ids, dtype=dtype)
+        saving.save_tokenizer(self.spoken.tokenizer, folder, chat_template=self.spoken.template.source)
+
+
+def _run_loop(run: Run, *, start: Start | None, terminal: Terminal) -> Outcome:
     """Train, then write `model/` with the last or the best weights, in the dtype that the base came in."""
-
-    def write_model(folder: Path) -> None:
-        saving.save_model(engine.model, folder, stop_ids=spoken.stop_ids)
-        saving.save_tokenizer(spoken.tokenizer, folder, chat_template=spoken.template.source)
-
-    output = Path(recipe.output_dir)
-    checkpoints = _checkpoints(recipe, prepared)
-    start = checkpoints.newest() if resume else None
+    recipe, engine = run.recipe, run.engine
+    checkpoints = _checkpoints(recipe, run.prepared)
     if start is not None:
-        restoring.restore(engine.model, start[0])
-        terminal.say(f"resuming after step {start[1].step} from {start[0]}")
-    done = start[1].step if start else 0
+        for broken in start.passed_over:
+            terminal.note(f"{broken}; an earlier checkpoint is taken")
+        restoring.restore(engine.model, start.path)
+        terminal.say(f"resuming after step {start.state.step} from {start.path}")
+    done = start.state.step if start else 0
     with (
         terminal.progress("training", engine.total_steps, start=done) as update,
-        closing(_listener(output, recipe, done=done, update=update)) as log,
-        keeping_trunk(engine, recipe, resume=resume, terminal=terminal) as language_model,
+        closing(_listener(recipe, done=done, update=update, terminal=terminal)) as log,
+        keeping_trunk(engine, recipe, resume=start is not None, terminal=terminal) as language_model,
+        stops_when_asked(terminal.note) as asked_to_stop,
     ):
-        job = Job(
-            language_model=language_model,
-            plan=engine.plan,
-            held_out=engine.held_out,
-            section=recipe.train,
-            total_steps=engine.total_steps,
-            eval_every=recipe.train.eval_steps or engine.plan.steps_per_epoch,
-            save_every=recipe.train.save_steps or engine.plan.steps_per_epoch,
-            seed=recipe.seed,
-            checkpoints=checkpoints,
-            write_model=write_model,
-            listener=log,
-            peak_flops_per_s=measured_peak(engine.language_model.device, engine.language_model.compute_dtype),
-        )
-        outcome = fit(job, resume_from=start)
+        job = job_of(run, language_model, checkpoints=checkpoints, listener=log)
+        peak = measured_peak(engine.language_model.device, engine.language_model.compute_dtype)
+        job = replace(job, peak_flops_per_s=peak, asked_to_stop=asked_to_stop)
+        outcome = fit(replace(job, halvings=_halvings(run, job, done=done, terminal=terminal)), resume_from=start)
     if outcome.skipped:
         terminal.note(f"{outcome.skipped} steps changed no weight: their gradients, scaled for fp16, were too large")
-    if recipe.train.load_best_model_at_end and outcome.state.best_step is not None:
-        restoring.restore(engine.model, checkpoints.path(outcome.state.best_step))
-    if distributed.rank() > 0:
-        return outcome
-    dtype = stored_dtype(recipe)
-    if recipe.train.method == "freeze":
-        freezing.give_back_frozen(engine.model, recipe.model, dtype=dtype)
-    saving.save_model(engine.model, output / "model", stop_ids=spoken.stop_ids, dtype=dtype)
-    saving.save_tokenizer(spoken.tokenizer, output / "model", chat_template=spoken.template.source)
+    if distributed.rank() == 0:
+        _write_final(run, checkpoints, outcome, terminal=terminal)
     return outcome
 
 
-def _listener(output: Path, recipe: Recipe, *, done: int, update: Update) -> MetricsLog | Silence:
+def job_of(run: Run, language_model: CausalLM, *, checkpoints: Checkpoints, listener: Listener) -> Job:
+    """What the loop needs of a run."""
+    train, engine = run.recipe.train, run.engine
+    return Job(
+        language_model=language_model,
+        plan=engine.plan,
+        held_out=engine.held_out,
+        section=train,
+        total_steps=engine.total_steps,
+        eval_every=train.eval_steps or engine.plan.steps_per_epoch,
+        save_every=train.save_steps or engine.plan.steps_per_epoch,
+        seed=run.recipe.seed,
+        checkpoints=checkpoints,
+        write_model=run.write_model,
+        listener=listener,
+    )
+
+
+def _halvings(run: Run, job: Job, *, done: int, terminal: Terminal) -> int:
+    """Rehearse what is long, and what leaves the size of its batches to us: how often they are halved to fit.
+
+    Raises:
+        TrainingError: memory or disk will not do.
+    """
+    limit = memory_limit(run.recipe, run.engine)
+    if job.total_steps - done < REHEARSED and limit is None:
+        return 0
+    rehearsed = rehearse(replace(job, language_model=run.engine.language_model), timed_steps=1, memory_gib=limit)
+    expected = forecast(job, rehearsed, done=done, others={})
+    refuse_what_will_not_do(expected, Path(run.recipe.output_dir))
+    terminal.say(
+        f"forecast: {in_words(expected.seconds)} of training, {expected.peak_gib:.2f} GiB of memory at least, "
+        f"{expected.disk_gib:.2f} GiB of disk at most"
+    )
+    return expected.halvings
+
+
+def _write_final(run: Run, checkpoints: Checkpoints, outcome: Outcome, *, terminal: Terminal) -> None:
+    """`model/`, written whole or not at all, with its manifest."""
+    recipe, engine, output = run.recipe, run.engine, Path(run.recipe.output_dir)
+    best = outcome.state.best_step
+    if recipe.train.load_best_model_at_end and best is not None:
+        if problem := problem_of(checkpoints.path(best)):
+            terminal.note(f"{checkpoints.path(best)} is broken ({problem}): model/ holds the last weights")
+        else:
+            restoring.restore(engine.model, checkpoints.path(best))
+    dtype, work = stored_dtype(recipe), output / ".model.tmp"
+    if recipe.train.method == "freeze":
+        freezing.give_back_frozen(engine.model, recipe.model, dtype=dtype)
+    shutil.rmtree(work, ignore_errors=True)
+    try:
+        with writing("the finished model", output / "model", remedy="make room, then train with --resume"):
+            run.write_model(work, dtype=dtype)
+            seal(work)
+            put_in_place(work, output / "model")
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _listener(recipe: Recipe, *, done: int, update: Update, terminal: Terminal) -> MetricsLog | Silence:
     """Who hears of the steps: one process writes, the others are silent."""
     if distributed.rank() > 0:
         return Silence()
-    return MetricsLog(output, done=done, logging_steps=recipe.train.logging_steps, update=update)
+    output, every = Path(recipe.output_dir), recipe.train.logging_steps
+    return MetricsLog(output, done=done, logging_steps=every, update=update, note=terminal.note)
 
 
 def _checkpoints(recipe: Recipe, prepared: Prepared) -> Checkpoints:
     folder = Path(recipe.output_dir) / "checkpoints"
-    return Checkpoints(folder, keep=recipe.train.save_total_limit, fingerprint=_fingerprint(recipe, prepared))
-
-
-def _fingerprint(recipe: Recipe, prepared: Prepared) -> dict[str, Any]:
-    """What must be the same for a run to go on: recipe (but for its output folder), data, model files."""
-    place = Path(loading.locate(recipe.model.name_or_path))
-    weights = sorted(place.glob("*.safetensors")) if place.is_dir() else []
-    sizes = [f"{file.name}: {file.stat().st_size} bytes" for file in weights]
-    decisive = {key: value for key, value in recipes.flat(recipe).items() if key != "output_dir"}
-    return {
-        **decisive,
-        "data and tokens": prepared.store.digest[:16],
-        "processes": distributed.world_size(),
-        "model files": sizes,
-    }
+    return Checkpoints(folder, keep=recipe.train.save_total_limit, fingerprint=fingerprint(recipe, prepared))

@@ -1,1 +1,1 @@
-"""Tokenisation, the memory-mapped token store, packing, batches."""
+"""Tokenisation, the token store, packing, batches."""

@@ -60,6 +60,37 @@ def padded_batch(examples: Sequence[Example], *, pad_id: int) -> Batch:
     )
 
 
+def parts_of(batch: Batch, halvings: int) -> list[Batch]:
+    """The rows of a batch in smaller batches: halved so many times, as far as there are rows to part."""
+    if not halvings or len(batch.row_lengths) == 1:
+        return [batch]
+    reached = np.cumsum(batch.row_lengths)
+    # The cut that leaves the larger side smallest.
+    cut = 1 + int(np.argmin(np.maximum(reached[:-1], reached[-1] - reached[:-1])))
+    sides = (_rows(batch, 0, cut), _rows(batch, cut, len(batch.row_lengths)))
+    return [part for side in sides for part in parts_of(side, halvings - 1)]
+
+
+def _rows(batch: Batch, first: int, end: int) -> Batch:
+    """The rows from `first` up to `end`, padded no further than they need."""
+    lengths = batch.row_lengths[first:end]
+    if batch.token_ids_BT.shape[0] == 1:
+        start = sum(batch.row_lengths[:first])
+        where = (slice(None), slice(start, start + sum(lengths)))
+    else:
+        where = (slice(first, end), slice(max(lengths)))
+    return replace(
+        batch,
+        token_ids_BT=batch.token_ids_BT[where],
+        position_ids_BT=batch.position_ids_BT[where],
+        target_ids_BT=batch.target_ids_BT[where],
+        target_weights_BT=batch.target_weights_BT[where],
+        row_lengths=lengths,
+        rows=batch.rows[first:end],
+        examples=batch.examples[first:end],
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class BatchRow:
     """A row read back out of a batch: what the model is given, token by token.

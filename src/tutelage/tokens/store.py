@@ -1,4 +1,4 @@
-"""The token store: every example of a data set in memory-mapped files, so that a second run starts at once.
+"""The token store: every example of a data set in files of plain numbers, so that a second run starts at once.
 
 A store is a folder named by the hash of everything that decides its content: rows, tokenizer, template, mask policy,
 length limit, and the source code that made it. It is written beside its place and renamed, so that a half-written
@@ -17,6 +17,7 @@ import json
 import os
 import shutil
 import tempfile
+import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +30,7 @@ from tutelage.errors import DataError
 from tutelage.records import Example
 
 _WRITE_AT_ONCE = 1024  # examples
+_READ_AT_ONCE = 1 << 20  # numbers
 
 
 def store_key(parts: Mapping[str, Any]) -> str:
@@ -46,7 +48,10 @@ def code_version(files: Iterable[Path]) -> str:
 
 
 class TokenStore(Sequence[Example]):
-    """The examples of a finished store, read through memory maps.
+    """The examples of a finished store, read as they are asked for.
+
+    The files are opened once: a store that is deleted under a run is read to its end. One that is cut short is told;
+    through a memory map it would end the process without a word.
 
     Attributes:
         extra: what its maker kept.
@@ -59,18 +64,18 @@ class TokenStore(Sequence[Example]):
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.extra: dict[str, Any] = _side_car(folder)
-        self._tokens = _map(folder / "tokens.i32", np.int32)
-        self._weights = _map(folder / "weights.f32", np.float32)
-        index = _map(folder / "examples.i64", np.int64)
+        self._tokens = _Column(folder / "tokens.i32", np.dtype(np.int32))
+        self._weights = _Column(folder / "weights.f32", np.dtype(np.float32))
+        index = np.fromfile(folder / "examples.i64", dtype=np.int64)
         count = (len(index) - 1) // 2
-        self._offsets, self.rows = np.asarray(index[: count + 1]), np.asarray(index[count + 1 :])
+        self._offsets, self.rows = index[: count + 1], index[count + 1 :]
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, number: Any) -> Any:
         start, end = self._offsets[number], self._offsets[number + 1]
-        return Example(int(self.rows[number]), self._tokens[start:end], self._weights[start:end])
+        return Example(int(self.rows[number]), self._tokens.read(start, end), self._weights.read(start, end))
 
     @property
     def digest(self) -> str:
@@ -80,7 +85,9 @@ class TokenStore(Sequence[Example]):
     @property
     def largest_id(self) -> int:
         """The largest token id; -1 in an empty store."""
-        return int(self._tokens.max(initial=-1))
+        end = int(self._offsets[-1])
+        parts = range(0, end, _READ_AT_ONCE)
+        return max((int(self._tokens.read(at, min(end, at + _READ_AT_ONCE)).max()) for at in parts), default=-1)
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
@@ -182,5 +189,22 @@ def _damaged(file: Path, problem: str) -> DataError:
     return DataError(f"the token store is damaged: {problem}", place=str(file), remedy=f"rm -r {file.parent}")
 
 
-def _map(file: Path, dtype: type[np.generic]) -> npt.NDArray[Any]:
-    return np.memmap(file, dtype=dtype, mode="r") if file.stat().st_size else np.zeros(0, dtype=dtype)
+class _Column:
+    """Numbers of one type in a file, read by their places."""
+
+    def __init__(self, file: Path, dtype: np.dtype[Any]) -> None:
+        self._path, self._dtype = file, dtype
+        self._descriptor = os.open(file, os.O_RDONLY)
+        weakref.finalize(self, os.close, self._descriptor)
+
+    def read(self, start: int, end: int) -> npt.NDArray[Any]:
+        """The numbers from `start` up to `end`.
+
+        Raises:
+            DataError: the file has become shorter than it was.
+        """
+        size = self._dtype.itemsize
+        content = os.pread(self._descriptor, int(end - start) * size, int(start) * size)
+        if len(content) != (end - start) * size:
+            raise _damaged(self._path, "it was cut short while it was in use")
+        return np.frombuffer(content, dtype=self._dtype)

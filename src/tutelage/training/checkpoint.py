@@ -1,10 +1,11 @@
 """Checkpoints: ordinary model folders with the optimizer's state beside them, written whole or not at all.
 
-checkpoint-200/  model.safetensors (or an adapter), tokenizer, optimizer.safetensors, state.json
+checkpoint-200/  model.safetensors (or an adapter), tokenizer, optimizer.safetensors, state.json, manifest.json
+
+Learning rates, order of the data and random numbers follow from the step alone: the state holds no more than that.
 """
 
 import json
-import os
 import re
 import shutil
 from collections.abc import Callable, Mapping
@@ -17,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from tutelage.errors import TrainingError
+from tutelage.training.durable import problem_of, put_in_place, seal, writing
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class TrainState:
         step: optimizer steps done.
         best_loss, best_step: lowest held-out loss so far and the step after which it was measured.
         evaluations_since_best: for early stopping.
+        halvings: how often micro-batches were halved, since memory ran out.
     """
 
     step: int = 0
@@ -35,6 +38,21 @@ class TrainState:
     best_loss: float | None = None
     best_step: int | None = None
     evaluations_since_best: int = 0
+    halvings: int = 0
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a run goes on.
+
+    Attributes:
+        path: the newest whole checkpoint.
+        passed_over: newer ones that are broken, each with what is wrong with it.
+    """
+
+    path: Path
+    state: TrainState
+    passed_over: tuple[str, ...] = ()
 
 
 class Checkpoints:
@@ -67,18 +85,28 @@ class Checkpoints:
         """
         target = self.path(state.step)
         work = self.folder / f".{target.name}.tmp"
-        shutil.rmtree(work, ignore_errors=True)
-        work.mkdir(parents=True)
-        write_model(work)
-        tensors, numbers = _moments(optimizer, weights)
-        save_file(tensors, work / "optimizer.safetensors")
-        content = {"state": asdict(state), "fingerprint": self.fingerprint, "optimizer": numbers}
-        content["scaler"] = scaler.state_dict() if scaler else {}
-        (work / "state.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
-        shutil.rmtree(target, ignore_errors=True)
-        os.replace(work, target)
+        for left in self.folder.glob(".checkpoint-*.tmp"):  # of a run that was killed while it saved
+            shutil.rmtree(left)
+        try:
+            with writing("the checkpoint", target, remedy=self._way_on()):
+                work.mkdir(parents=True)
+                write_model(work)
+                tensors, numbers = _moments(optimizer, weights)
+                save_file(tensors, work / "optimizer.safetensors")
+                content = {"state": asdict(state), "fingerprint": self.fingerprint, "optimizer": numbers}
+                content["scaler"] = scaler.state_dict() if scaler else {}
+                (work / "state.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
+                seal(work)
+                put_in_place(work, target)
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
         self._prune(state)
         return target
+
+    def _way_on(self) -> str:
+        steps = self.steps()
+        kept = f", then train with --resume: it goes on after step {steps[-1]}" if steps else ""
+        return f"make room for {self.keep + 1} checkpoints and the finished model{kept}"
 
     def path(self, step: int) -> Path:
         """The folder of the checkpoint after `step` steps."""
@@ -89,21 +117,27 @@ class Checkpoints:
         found = (re.fullmatch(r"checkpoint-(\d+)", path.name) for path in self.folder.glob("checkpoint-*"))
         return sorted(int(match[1]) for match in found if match)
 
-    def newest(self) -> tuple[Path, TrainState]:
-        """The last checkpoint, to resume from.
+    def newest(self) -> Start:
+        """The last whole checkpoint, to resume from; broken ones are passed over.
 
         Raises:
             TrainingError: there is none, or it belongs to another run.
         """
-        steps = self.steps()
-        if not steps:
-            raise TrainingError(
-                "there is no checkpoint to resume from", place=str(self.folder), remedy="train without --resume"
-            )
-        path = self.path(steps[-1])
-        content = json.loads((path / "state.json").read_text(encoding="utf-8"))
-        self._refuse_mismatch(path, content["fingerprint"])
-        return path, TrainState(**content["state"])
+        broken: list[str] = []
+        for step in reversed(self.steps()):
+            path = self.path(step)
+            if problem := problem_of(path):
+                broken.append(f"{path} is broken: {problem}")
+                continue
+            content = json.loads((path / "state.json").read_text(encoding="utf-8"))
+            self._refuse_mismatch(path, content["fingerprint"])
+            return Start(path, TrainState(**content["state"]), tuple(broken))
+        raise TrainingError(
+            "; ".join(broken) if broken else "there is no checkpoint to resume from",
+            place="" if broken else str(self.folder),
+            expected="a whole checkpoint",
+            remedy="train without --resume",
+        )
 
     def _refuse_mismatch(self, path: Path, saved: Mapping[str, Any]) -> None:
         now = json.loads(json.dumps(self.fingerprint))
@@ -117,8 +151,11 @@ class Checkpoints:
             )
 
     def _prune(self, state: TrainState) -> None:
-        for step in self.steps()[: -self.keep]:
-            if step != state.best_step:
+        """Keep the last ones up to the one just written, and the best. Later ones are broken: they were passed over
+        when the run went on from an earlier one."""
+        kept = {*[step for step in self.steps() if step <= state.step][-self.keep :], state.best_step}
+        for step in self.steps():
+            if step not in kept:
                 shutil.rmtree(self.path(step))
 
 

@@ -46,6 +46,13 @@ def sum_over_all(value: torch.Tensor) -> torch.Tensor:
     return value
 
 
+def any_of(here: bool, device: torch.device) -> bool:
+    """Whether something holds for at least one process."""
+    if not dist.is_initialized():
+        return here
+    return bool(sum_over_all(torch.tensor(float(here), device=device)) > 0)
+
+
 def sum_gradients(weights: Iterable[nn.Parameter]) -> None:
     """Sum gradients over all processes. Each process has divided by the step's count over all, so no mean is taken."""
     if not dist.is_initialized():

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import torch
 
-from tutelage.errors import TrainingError
+from tutelage.errors import Stopped, TrainingError
 from tutelage.loss import Objective
 from tutelage.model.causal_lm import CausalLM
 from tutelage.model.work import flops_of
@@ -17,12 +17,12 @@ from tutelage.recipe import TrainSection
 from tutelage.records import Speed
 from tutelage.tokens.batches import BatchPlan
 from tutelage.training import distributed
-from tutelage.training.checkpoint import Checkpoints, TrainState, load_optimizer
+from tutelage.training.checkpoint import Checkpoints, Start, TrainState, load_optimizer
 from tutelage.training.meter import Meter
 from tutelage.training.optimizer import build_optimizer, set_learning_rate
 from tutelage.training.prefetch import prefetched
 from tutelage.training.schedule import learning_rates
-from tutelage.training.step import StepResult, held_out_loss, train_step
+from tutelage.training.step import StepResult, Update, held_out_loss, train_step
 
 
 class Listener(Protocol):
@@ -33,6 +33,9 @@ class Listener(Protocol):
 
     def evaluated(self, state: TrainState, loss: float) -> None:
         """The held-out loss has been measured."""
+
+    def note(self, text: str) -> None:
+        """Something that the user should know."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class Job:
         eval_every, save_every: in steps; the end of the run is always evaluated and saved.
         write_model: writes the model as it stands into a folder.
         peak_flops_per_s: of this process's matrix products (`meter.measured_peak`); 0 where nobody measured them.
+        asked_to_stop: read after every step.
+        halvings: of the batches of a run that begins; `TrainState` has those of one that goes on.
     """
 
     language_model: CausalLM
@@ -60,6 +65,8 @@ class Job:
     write_model: Callable[[Path], None]
     listener: Listener
     peak_flops_per_s: float = 0.0
+    asked_to_stop: Callable[[], bool] = lambda: False
+    halvings: int = 0
 
 
 @dataclass(frozen=True)
@@ -85,12 +92,13 @@ class Outcome:
     skipped: int = 0
 
 
-def fit(job: Job, *, resume_from: tuple[Path, TrainState] | None = None) -> Outcome:
+def fit(job: Job, *, resume_from: Start | None = None) -> Outcome:
     """Train to the end, or until early stopping. Dropout and order follow from (seed, step) alone, so a resumed run
     needs no random state.
 
     Raises:
-        TrainingError: the loss or the gradient is not a number.
+        TrainingError: the loss or the gradient is not a number, or a checkpoint cannot be written.
+        Stopped: the run was asked to stop before its end; it has saved.
     """
     weights = job.language_model.trainable()
     layer_weights = job.language_model.layer_weights() if job.section.optim == "muon" else ()
@@ -99,10 +107,11 @@ def fit(job: Job, *, resume_from: tuple[Path, TrainState] | None = None) -> Outc
     objective = Objective(job.section.label_smoothing_factor, dft=job.section.loss_type == "dft")
     device = job.language_model.device
     scaler = torch.amp.GradScaler(device.type, enabled=job.language_model.compute_dtype == torch.float16)
-    state = TrainState()
+    update = Update(optimizer, job.section.max_grad_norm, scaler)
+    state = TrainState(halvings=job.halvings)
     if resume_from is not None:
-        checkpoint, state = resume_from
-        load_optimizer(optimizer, weights, checkpoint=checkpoint, scaler=scaler)
+        state = resume_from.state
+        load_optimizer(optimizer, weights, checkpoint=resume_from.path, scaler=scaler)
     losses: list[float] = []
     first, skipped = state, 0
     stopped_early = out_of_patience(state, job.section)
@@ -118,21 +127,17 @@ def fit(job: Job, *, resume_from: tuple[Path, TrainState] | None = None) -> Outc
             result = train_step(
                 job.language_model,
                 batches,
-                optimizer=optimizer,
-                max_grad_norm=job.section.max_grad_norm,
+                update=update,
                 objective=objective,
-                scaler=scaler,
+                halvings=state.halvings,
             )
             speed = meter.end(result)
             refuse_not_a_number(result, job, step=state.step)
             losses.append(result.loss)
             skipped += result.skipped
-            state = replace(
-                state,
-                step=state.step + 1,
-                tokens=state.tokens + result.tokens,
-                trained_tokens=state.trained_tokens + result.trained_tokens,
-            )
+            if result.halvings > state.halvings:
+                job.listener.note(f"memory ran out in step {state.step + 1}: from now on batches are halved")
+            state = after_step(state, result)
             job.listener.step(state, result, learning_rate=rate, speed=speed)
             last = state.step == job.total_steps
             improved = False
@@ -144,14 +149,28 @@ def fit(job: Job, *, resume_from: tuple[Path, TrainState] | None = None) -> Outc
                 job.listener.evaluated(state, loss)
                 stopped_early = out_of_patience(state, job.section)
             keeps_best = improved and (job.section.load_best_model_at_end or job.section.early_stopping_patience)
-            saves = last or stopped_early or keeps_best or state.step % job.save_every == 0
+            stops = not last and distributed.any_of(job.asked_to_stop(), device)
+            saves = last or stopped_early or keeps_best or stops or state.step % job.save_every == 0
             if saves and distributed.rank() == 0:
                 with meter.paused():
                     job.checkpoints.save(state, job.write_model, optimizer=optimizer, weights=weights, scaler=scaler)
             if stopped_early:
                 break
+            if stops:
+                raise Stopped(f"stopped after step {state.step} of {job.total_steps}, which is saved")
     tokens = state.tokens - first.tokens
     return Outcome(state, tuple(losses), tokens, meter.seconds, meter.speed(), stopped_early, skipped)
+
+
+def after_step(state: TrainState, result: StepResult) -> TrainState:
+    """The state with one more step behind it."""
+    return replace(
+        state,
+        step=state.step + 1,
+        tokens=state.tokens + result.tokens,
+        trained_tokens=state.trained_tokens + result.trained_tokens,
+        halvings=result.halvings,
+    )
 
 
 def after_evaluation(state: TrainState, loss: float) -> TrainState:
@@ -187,5 +206,6 @@ def metrics_of(state: TrainState, result: StepResult, *, learning_rate: float, s
     """A step as numbers for metrics.jsonl and TensorBoard."""
     numbers = asdict(result)
     del numbers["positions"]
+    del numbers["halvings"]
     skipped = {"skipped": 1.0} if numbers.pop("skipped") else {}
     return {"step": state.step, "learning_rate": learning_rate, **numbers, **asdict(speed), **skipped}

@@ -3,16 +3,18 @@
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import nn
 
+from tutelage.errors import TrainingError
 from tutelage.loss import CROSS_ENTROPY, Objective
 from tutelage.model.causal_lm import CausalLM
 from tutelage.records import Batch
-from tutelage.tokens.batches import BatchPlan
+from tutelage.tokens.batches import BatchPlan, parts_of
 from tutelage.training import distributed
+from tutelage.training.memory import ran_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,7 @@ class StepResult:
         positions: tokens and padding.
         seconds: wall clock of this process.
         skipped: no weight was changed, since a scaled gradient went beyond fp16; the next step's scale is lower.
+        halvings: how often its batches were halved for want of memory.
     """
 
     loss: float
@@ -35,36 +38,58 @@ class StepResult:
     positions: int
     seconds: float
     skipped: bool = False
+    halvings: int = 0
+
+
+@dataclass(frozen=True)
+class Update:
+    """How a step's gradient changes the weights.
+
+    Attributes:
+        max_grad_norm: longer gradients are clipped to it; 0: none is.
+        scaler: keeps small gradients within the range of fp16; one that is off, elsewhere.
+    """
+
+    optimizer: torch.optim.Optimizer
+    max_grad_norm: float = 0.0
+    scaler: torch.amp.GradScaler = field(default_factory=lambda: torch.amp.GradScaler("cpu", enabled=False))
 
 
 def train_step(
     language_model: CausalLM,
     batches: Sequence[Batch],
     *,
-    optimizer: torch.optim.Optimizer,
-    max_grad_norm: float,
+    update: Update,
     objective: Objective = CROSS_ENTROPY,
-    scaler: torch.amp.GradScaler | None = None,
+    halvings: int = 0,
 ) -> StepResult:
     """Forward and backward over this process's share of a step, then one update of all weights.
 
+    Where memory runs out, the step begins again with its batches halved: the rows, their sum of losses and its divisor
+    stay the same, whatever the batches.
+
     Args:
         batches: this process's batches; all processes together make the step.
-        scaler: keeps small gradients within the range of fp16; None, or one that is off, elsewhere.
+        halvings: how often the batches are halved from the start, as the step before needed it.
+
+    Raises:
+        TrainingError: memory does not hold a single row.
     """
     started = time.perf_counter()
-    scaler = scaler or torch.amp.GradScaler(language_model.device.type, enabled=False)
+    optimizer, scaler = update.optimizer, update.scaler
     weights = list(language_model.trainable().values())
     counts = distributed.sum_over_all(count(batches).to(language_model.device))
-    loss = torch.zeros((), device=language_model.device)
-    optimizer.zero_grad(set_to_none=True)
-    for batch in batches:
-        part = language_model.loss_sum(batch.to(language_model.device), objective=objective) / counts[0]
-        scaler.scale(part).backward()
-        loss += part.detach()
+    while True:
+        parts = [part for batch in batches for part in parts_of(batch, halvings)]
+        optimizer.zero_grad(set_to_none=True)
+        loss = _accumulate(language_model, parts, total=counts[0], objective=objective, scaler=scaler)
+        if loss is not None:
+            break
+        halvings = _finer(batches, halvings, parts=len(parts))
+        torch.manual_seed(torch.initial_seed())
     distributed.sum_gradients(weights)
     scaler.unscale_(optimizer)
-    norm = nn.utils.clip_grad_norm_(weights, max_grad_norm if max_grad_norm > 0 else float("inf"))
+    norm = nn.utils.clip_grad_norm_(weights, update.max_grad_norm or float("inf"))
     # Below a scale of 1 it is not the scale that is too large: then the gradient itself is not a number.
     skipped = scaler.get_scale() >= 1 and scaler.is_enabled() and not math.isfinite(float(norm))
     scaler.step(optimizer)
@@ -78,6 +103,43 @@ def train_step(
         positions=int(positions),
         seconds=time.perf_counter() - started,
         skipped=skipped,
+        halvings=halvings,
+    )
+
+
+def _accumulate(
+    language_model: CausalLM,
+    batches: Sequence[Batch],
+    *,
+    total: torch.Tensor,
+    objective: Objective,
+    scaler: torch.amp.GradScaler,
+) -> torch.Tensor | None:
+    """The loss over some batches, with its gradient in the weights; None where memory ran out on the way."""
+    loss = torch.zeros((), device=language_model.device)
+    try:
+        for batch in batches:
+            part = language_model.loss_sum(batch.to(language_model.device), objective=objective) / total
+            scaler.scale(part).backward()
+            loss += part.detach()
+    except (RuntimeError, MemoryError) as error:
+        if not ran_out(error):
+            raise
+        return None
+    return loss
+
+
+def _finer(batches: Sequence[Batch], halvings: int, *, parts: int) -> int:
+    """One halving more, if that makes smaller batches than the `parts` there were."""
+    torch.cuda.empty_cache()
+    if sum(len(parts_of(batch, halvings + 1)) for batch in batches) > parts:
+        return halvings + 1
+    longest = max(max(batch.row_lengths) for batch in batches)
+    raise TrainingError(
+        f"memory runs out on a single row ({longest:,} tokens in the step's longest)",
+        place="train",
+        expected="room for the forward and backward pass of one row",
+        remedy="--set train.gradient_checkpointing=full, a smaller tokens.max_length, or train.method=lora",
     )
 
 

@@ -1,0 +1,1 @@
+"""The machine that a run will use, examined: packages, device, threads, storage, surroundings."""
