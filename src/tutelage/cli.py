@@ -1,5 +1,6 @@
 """The command line: parse, call, print. No logic lives here."""
 
+import io
 import json
 import shlex
 import sys
@@ -235,6 +236,8 @@ def _finish(result: dict[str, Any], as_json: bool) -> None:
 def main() -> None:
     """Entry point: exit code 0 done, 1 refused or failed with one message, 2 usage, 130 stopped with Ctrl-C."""
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers|peft")  # theirs to each other
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be UTF-8
     debug = "--debug" in sys.argv
     arguments = [argument for argument in sys.argv[1:] if argument != "--debug"]
     try:

@@ -149,7 +149,6 @@ def _in_time() -> Iterator[None]:
 
 def run(numbers: range, *, seed: int, keep: Path) -> Figures:
     """Judge the inputs of these numbers; those that are not treated soundly are kept in the folder `keep`."""
-    logging.getLogger("tutelage").setLevel(logging.ERROR)
     figures = Figures()
     speeches()
     work = Path(tempfile.mkdtemp(prefix="fuzz"))
@@ -183,6 +182,7 @@ def main() -> None:
     parser.add_argument("--only", type=int, default=None, help="run the input of this number alone")
     parser.add_argument("--keep", type=Path, default=Path("runs/fuzz"), help="folder of inputs that went wrong")
     given = parser.parse_args()
+    logging.getLogger("tutelage").setLevel(logging.ERROR)
     numbers = range(given.inputs) if given.only is None else range(given.only, given.only + 1)
     figures = run(numbers, seed=given.seed, keep=given.keep)
     print(json.dumps({name: value for name, value in vars(figures).items() if name != "kept"}))

@@ -5,6 +5,7 @@ import io
 import json
 import lzma
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -157,3 +158,16 @@ def test_a_file_without_permission_is_refused(tmp_path: Path, monkeypatch: pytes
     code, said = inspected(path, monkeypatch)
     assert code == 1
     check_refusal(said, path)
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_name_that_is_no_text_is_printed_all_the_same(tmp_path: Path, as_json: bool) -> None:
+    path = tmp_path / os.fsdecode(b"caf\xe9.jsonl")
+    path.write_bytes(ROW)
+    command = [sys.executable, "-m", "tutelage.cli", "data", "inspect", "--data", str(path), *["--json"] * as_json]
+    strict = os.environ | {"PYTHONIOENCODING": "utf-8:strict"}
+    done = subprocess.run(command, env=strict, capture_output=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert b"caf\\udce9.jsonl" in done.stdout
+    if as_json:
+        assert str(path) in json.loads(done.stdout.splitlines()[-1])["formats"][0]

@@ -103,7 +103,7 @@ def test_a_forecast_of_a_run(make_recipe, tmp_path: Path) -> None:
     assert "memory at its peak" in terminal.text
 
 
-EXPECTED = Forecast(100, 1000, 10.0, 4, 0, {"training": 100.0}, 3.0, 4.0, 8.0, 10.0)
+EXPECTED = Forecast(100, 1000, 10.0, 4, 0, {"training": 100.0}, 1.0, 3.0, 4.0, 8.0, 10.0)
 
 
 def test_what_will_not_do_is_refused() -> None:

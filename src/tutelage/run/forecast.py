@@ -34,6 +34,7 @@ class Forecast:
         rows: sequences in the longest forward pass, after halvings.
         halvings: of the batches, for want of memory.
         parts: seconds of each part of the run.
+        save_seconds: of one checkpoint.
         peak_gib: memory of the process (CPU) or of its tensors on the GPU; memory_gib: what there is for it.
         disk_gib: that the output folder will hold at most; free_gib: what there is.
     """
@@ -44,6 +45,7 @@ class Forecast:
     rows: int
     halvings: int
     parts: Mapping[str, float]
+    save_seconds: float
     peak_gib: float
     memory_gib: float
     disk_gib: float
@@ -89,6 +91,7 @@ def forecast(job: Job, rehearsed: Rehearsal, *, done: int = 0, others: Mapping[s
             "evaluation": evaluations * rehearsed.evaluation_seconds,
             "saving": saves * rehearsed.save_seconds,
         },
+        save_seconds=rehearsed.save_seconds,
         peak_gib=rehearsed.peak_gib,
         memory_gib=memory_gib(job.language_model.device),
         disk_gib=(kept * rehearsed.save_bytes + rehearsed.model_bytes) / GIB,
