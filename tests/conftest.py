@@ -12,9 +12,8 @@ import pytest
 import torch
 from hypothesis import settings
 from tokenizers import Tokenizer
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from tests.small import train_tokenizer
+from tests.small import train_tokenizer, write_small_model
 from tutelage import recipe as recipes
 from tutelage.recipe import Recipe
 
@@ -60,25 +59,8 @@ def tiny_tokenizer() -> Tokenizer:
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory, tiny_tokenizer: Tokenizer) -> Path:
-    """A Hugging Face folder: a random Llama of some 40 thousand parameters and a small byte-level BPE tokenizer."""
-    folder = tmp_path_factory.mktemp("tiny")
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=tiny_tokenizer.get_vocab_size(),
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=256,
-        bos_token_id=None,
-        eos_token_id=0,
-        pad_token_id=1,
-    )
-    LlamaForCausalLM(config).save_pretrained(folder)
-    wrapped = PreTrainedTokenizerFast(tokenizer_object=tiny_tokenizer, eos_token="<|endoftext|>", pad_token="<|pad|>")
-    wrapped.save_pretrained(folder)
-    return folder
+    """A random Llama of some 40 thousand parameters and a small byte-level BPE tokenizer."""
+    return write_small_model(tmp_path_factory.mktemp("tiny"), tiny_tokenizer)
 
 
 MakeRecipe = Callable[..., Recipe]

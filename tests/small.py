@@ -2,12 +2,14 @@
 
 import io
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from rich.console import Console
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from tutelage.records import Batch, Example
 from tutelage.terminal import Terminal
@@ -32,6 +34,27 @@ def train_tokenizer(size: int = 420) -> Tokenizer:
     )
     tokenizer.train_from_iterator(TEXT.splitlines(), trainer)
     return tokenizer
+
+
+def write_small_model(folder: Path, tokenizer: Tokenizer, *, layers: int = 2, width: int = 32) -> Path:
+    """A Hugging Face folder: a random Llama, some 40 thousand parameters unless it is made larger, and a tokenizer."""
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=tokenizer.get_vocab_size(),
+        hidden_size=width,
+        intermediate_size=2 * width,
+        num_hidden_layers=layers,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=256,
+        bos_token_id=None,
+        eos_token_id=0,
+        pad_token_id=1,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder)
+    wrapped = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|endoftext|>", pad_token="<|pad|>")
+    wrapped.save_pretrained(folder)
+    return folder
 
 
 def questions(count: int, *, start: int = 0) -> list[dict[str, Any]]:

@@ -20,7 +20,8 @@ FORBIDDEN_NAMES = {"utils", "util", "common", "helpers", "helper", "misc", "mana
 # Packages that a user may do without, or that only one path needs and that take seconds to import.
 LAZY = {
     "datasets": "tutelage.data.hub",
-    "resource": "tutelage.training.meter",
+    "fcntl": "tutelage.posix",
+    "resource": "tutelage.posix",
     "bitsandbytes": "tutelage.training.optimizer",
 }
 # Base classes of our own that may be inherited from: the error tree and the sections of the recipe.
@@ -35,17 +36,18 @@ MAY_IMPORT = {
     "yaml_values": {"errors"},
     "recipe": {"errors", "yaml_values"},
     "terminal": set(),
+    "posix": set(),
     "loss": set(),
     "data": NOUNS,
     "template": NOUNS,
     "tokens": NOUNS,
     "demo": NOUNS,
     "model": NOUNS | {"loss"},
-    "training": NOUNS | {"model", "loss", "tokens", "retention"},
+    "training": NOUNS | {"model", "loss", "tokens", "retention", "posix"},
     "inference": NOUNS,
     "evaluation": NOUNS | {"inference", "template"},
     "report": NOUNS | {"evaluation"},
-    "machine": {"terminal"},
+    "machine": {"terminal", "posix"},
 }
 
 

@@ -90,7 +90,7 @@ def test_value_and_gradients_are_those_of_the_formula(kind: str, objective: str,
     ours, theirs = torch.autograd.grad(found * 0.7, wanted), torch.autograd.grad(expected * 0.7, wanted)
     assert len(ours) == 2 + (head.bias_V is not None)
     for one, other in zip(ours, theirs, strict=True):
-        assert float(other.abs().max()) > 0.001
+        assert float(other.abs().max()) > (0.001 if what.dft else 0.01)  # dft: times the probability
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
 
 

@@ -209,10 +209,10 @@ class Scarce:
     def __init__(self, tokens: int) -> None:
         self.tokens, self.seen = tokens, list[int]()
 
-    def __call__(self, language_model: Any, batches: Any, **rest: Any) -> torch.Tensor | None:
+    def __call__(self, language_model: Any, batches: Any, **rest: Any) -> torch.Tensor | str:
         largest = max(batch.token_ids_BT.numel() for batch in batches)
         self.seen.append(largest)
-        return None if largest > self.tokens else ACCUMULATE(language_model, batches, **rest)
+        return "no memory" if largest > self.tokens else ACCUMULATE(language_model, batches, **rest)
 
 
 ACCUMULATE = training_step._accumulate
@@ -236,7 +236,9 @@ def test_when_memory_runs_out_the_same_rows_go_in_smaller_batches(
 
 def test_a_row_that_memory_does_not_hold_ends_the_run(make_recipe, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(training_step, "_accumulate", Scarce(tokens=4))
-    with pytest.raises(TrainingError, match=r"memory runs out on a single row[\s\S]*gradient_checkpointing=full"):
+    with pytest.raises(
+        TrainingError, match=r"memory runs out on a single row .*: no memory[\s\S]*gradient_checkpointing=full"
+    ):
         train(recipe_of(make_recipe), terminal=Listening())
 
 

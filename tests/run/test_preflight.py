@@ -55,7 +55,7 @@ def test_the_batches_are_the_largest_that_memory_holds(
     job, seen = job_of(tmp_path / "c", plan=replace(plan, batch_size=8)), [1.0]
     accumulate = step._accumulate
 
-    def growing(language_model: Any, batches: Any, **rest: Any) -> torch.Tensor | None:
+    def growing(language_model: Any, batches: Any, **rest: Any) -> torch.Tensor | str:
         seen.append(max(seen[-1], 1.0 + max(len(batch.row_lengths) for batch in batches)))
         return accumulate(language_model, batches, **rest)
 

@@ -1,6 +1,5 @@
 """Memory, and the places where things are written: room, permission, and a file system that keeps its promises."""
 
-import fcntl
 import os
 import re
 import shutil
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from tutelage.machine.findings import GIB, Finding, Verdict, gib
 from tutelage.machine.threads import CGROUPS
+from tutelage.posix import lock
 
 LEAST_MEMORY, LEAST_DISK, LITTLE_DISK = 2 * GIB, GIB, 10 * GIB
 _MEMINFO, _MOUNTS = Path("/proc/meminfo"), Path("/proc/mounts")
@@ -175,12 +175,12 @@ def examine_file_system(place: Place) -> Iterator[Finding]:
 def _lock_faults(folder: Path) -> Iterator[str]:
     with (folder / "lock").open("w") as first, (folder / "lock").open("w") as second:
         try:
-            fcntl.flock(first, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(first.fileno())
         except OSError as error:
             yield f"a file cannot be locked: {error.strerror}"
             return
         try:
-            fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(second.fileno())
         except BlockingIOError:
             return
         yield "a locked file can be locked again"

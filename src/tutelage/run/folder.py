@@ -1,12 +1,12 @@
 """The output folder of a run: claimed before anything is written, held against other runs, and an earlier run in it is
 kept."""
 
-import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tutelage import posix
 from tutelage.errors import TrainingError
 from tutelage.recipe import Recipe
 from tutelage.terminal import Terminal
@@ -48,7 +48,7 @@ def _locked(output: Path) -> int:
     """The lock's descriptor; closing it unlocks."""
     lock = os.open(output / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        posix.lock(lock)
     except BlockingIOError:
         holder = os.read(lock, 20).decode(errors="replace").strip()
         os.close(lock)
@@ -57,8 +57,9 @@ def _locked(output: Path) -> int:
             place=str(output),
             remedy="wait for it, or --set output_dir=ANOTHER/FOLDER",
         ) from None
-    os.truncate(lock, 0)
-    os.pwrite(lock, str(os.getpid()).encode(), 0)
+    os.ftruncate(lock, 0)
+    os.lseek(lock, 0, os.SEEK_SET)
+    os.write(lock, str(os.getpid()).encode())
     return lock
 
 

@@ -1,8 +1,9 @@
 """What a run will take, from a rehearsal of it; refused where memory or disk will not do."""
 
+import math
 import os
-import resource
 import shutil
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from rich.table import Table
 from tutelage.errors import TrainingError
 from tutelage.machine.storage import available_memory
 from tutelage.model.causal_lm import CausalLM
+from tutelage.posix import address_space_bytes
 from tutelage.recipe import Recipe
 from tutelage.run.engine import Engine
 from tutelage.terminal import Terminal
@@ -110,16 +112,18 @@ def existing(folder: Path) -> Path:
 
 
 def memory_gib(device: torch.device) -> float:
-    """What this process may take in all: of a GPU, or of main memory with the limits set on it."""
+    """What this process may take in all: of a GPU, or of main memory with the limits set on it; without end where the
+    system does not tell (Windows)."""
     if device.type == "cuda":
         free, _ = torch.cuda.mem_get_info(device)
         return (free + torch.cuda.memory_reserved(device)) / GIB
+    if sys.platform == "win32":
+        return math.inf
     statm, memory = Path("/proc/self/statm"), available_memory()
     own = int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if statm.exists() else 0
     whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     there = whole if memory is None else own + memory.available
-    return (there if limit == resource.RLIM_INFINITY else min(there, limit)) / GIB
+    return min(there, address_space_bytes() or there) / GIB
 
 
 def refuse_too_large(language_model: CausalLM, optim: str) -> None:

@@ -2,8 +2,8 @@
 
 import torch
 
-# Of torch's allocator on CPU, of oneDNN and of cuBLAS, which raise plain RuntimeErrors.
-_SIGNS = ("can't allocate memory", "not enough memory", "could not create a", "CUBLAS_STATUS_ALLOC_FAILED")
+# Of torch's allocators on CPU and of cuBLAS, which raise plain RuntimeErrors.
+_SIGNS = ("can't allocate memory", "not enough memory", "CUBLAS_STATUS_ALLOC_FAILED")
 
 
 def ran_out(error: BaseException) -> bool:

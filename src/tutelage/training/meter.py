@@ -4,7 +4,6 @@ Everything is counted over all processes; clock and memory are those of the firs
 """
 
 import functools
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,12 +11,10 @@ from dataclasses import dataclass
 
 import torch
 
+from tutelage.posix import peak_resident_bytes
 from tutelage.records import Batch, Speed
 from tutelage.training import distributed
 from tutelage.training.step import StepResult
-
-if sys.platform != "win32":
-    import resource
 
 PEAK_SECONDS = 0.5  # for which products are tried
 SIDE = {"cpu": 2048, "cuda": 8192}  # of their matrices: large enough to keep all units busy
@@ -161,13 +158,7 @@ def _wait(device: torch.device) -> None:
 
 
 def peak_gib(device: torch.device) -> float:
-    """The highest memory of this process so far, GiB: on a GPU what tensors took of it, on a CPU the resident set.
-
-    Windows keeps no such figure that Python reads: 0.
-    """
+    """The highest memory of this process so far, GiB: on a GPU what tensors took of it, on a CPU the resident set."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / GIB
-    if sys.platform == "win32":
-        return 0.0
-    highest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return highest / GIB if sys.platform == "darwin" else highest * 1024 / GIB  # Linux tells KiB
+    return peak_resident_bytes() / GIB

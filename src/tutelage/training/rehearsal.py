@@ -109,7 +109,7 @@ class _Trial:
 
     def save(self) -> tuple[float, dict[str, int]]:
         """Seconds of a checkpoint, and the sizes of its files."""
-        folder = self.job.checkpoints.folder / ".rehearsal"
+        folder = self.job.checkpoints.folder / ".checkpoint-rehearsal.tmp"  # the next save removes what a kill leaves
         started = time.perf_counter()
         try:
             target = Checkpoints(folder, keep=1, fingerprint={}).save(

@@ -83,9 +83,9 @@ def train_step(
         parts = [part for batch in batches for part in parts_of(batch, halvings)]
         optimizer.zero_grad(set_to_none=True)
         loss = _accumulate(language_model, parts, total=counts[0], objective=objective, scaler=scaler)
-        if loss is not None:
+        if isinstance(loss, torch.Tensor):
             break
-        halvings = _finer(batches, halvings, parts=len(parts))
+        halvings = _finer(batches, halvings, parts=len(parts), reason=loss)
         torch.manual_seed(torch.initial_seed())
     distributed.sum_gradients(weights)
     scaler.unscale_(optimizer)
@@ -114,8 +114,8 @@ def _accumulate(
     total: torch.Tensor,
     objective: Objective,
     scaler: torch.amp.GradScaler,
-) -> torch.Tensor | None:
-    """The loss over some batches, with its gradient in the weights; None where memory ran out on the way."""
+) -> torch.Tensor | str:
+    """The loss over some batches, with its gradient in the weights; where memory ran out on the way, what was said."""
     loss = torch.zeros((), device=language_model.device)
     try:
         for batch in batches:
@@ -125,18 +125,18 @@ def _accumulate(
     except (RuntimeError, MemoryError) as error:
         if not ran_out(error):
             raise
-        return None
+        return str(error)
     return loss
 
 
-def _finer(batches: Sequence[Batch], halvings: int, *, parts: int) -> int:
+def _finer(batches: Sequence[Batch], halvings: int, *, parts: int, reason: str) -> int:
     """One halving more, if that makes smaller batches than the `parts` there were."""
     torch.cuda.empty_cache()
     if sum(len(parts_of(batch, halvings + 1)) for batch in batches) > parts:
         return halvings + 1
     longest = max(max(batch.row_lengths) for batch in batches)
     raise TrainingError(
-        f"memory runs out on a single row ({longest:,} tokens in the step's longest)",
+        f"memory runs out on a single row ({longest:,} tokens in the step's longest): {reason}",
         place="train",
         expected="room for the forward and backward pass of one row",
         remedy="--set train.gradient_checkpointing=full, a smaller tokens.max_length, or train.method=lora",

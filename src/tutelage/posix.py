@@ -1,0 +1,34 @@
+"""What POSIX systems give a process and Windows does not: file locks, limits, and the peak of memory."""
+
+import sys
+
+if sys.platform != "win32":
+    import fcntl
+    import resource
+
+
+def lock(descriptor: int) -> None:
+    """Hold a file against other processes until it is closed; on Windows, nothing.
+
+    Raises:
+        BlockingIOError: another descriptor holds it.
+        OSError: this file system does not lock.
+    """
+    if sys.platform != "win32":
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def peak_resident_bytes() -> int:
+    """The most memory this process has had; 0 on Windows."""
+    if sys.platform == "win32":
+        return 0
+    highest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return highest if sys.platform == "darwin" else highest * 1024  # Linux tells KiB
+
+
+def address_space_bytes() -> int | None:
+    """The limit set on this process's address space (RLIMIT_AS); None without one."""
+    if sys.platform == "win32":
+        return None
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return None if limit == resource.RLIM_INFINITY else limit
