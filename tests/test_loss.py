@@ -76,6 +76,12 @@ def leaves(hidden_ND: torch.Tensor, head: Head) -> list[torch.Tensor]:
     return [leaf for leaf in (hidden_ND, head.weight_VD, head.bias_V) if leaf is not None]
 
 
+def gradients(total: torch.Tensor, wanted: list[torch.Tensor]) -> list[torch.Tensor]:
+    """What backward leaves in `.grad`."""
+    total.backward()
+    return [leaf.grad for leaf in wanted if leaf.grad is not None]
+
+
 @pytest.mark.parametrize("objective", list(OBJECTIVES))
 @pytest.mark.parametrize("kind", list(HEADS))
 def test_value_and_gradients_are_those_of_the_formula(kind: str, objective: str, chunk: int) -> None:
@@ -87,7 +93,7 @@ def test_value_and_gradients_are_those_of_the_formula(kind: str, objective: str,
     assert found.item() == pytest.approx(expected.item(), rel=1e-6)
     assert math.isfinite(found.item())
     wanted = leaves(hidden_ND, head)
-    ours, theirs = torch.autograd.grad(found * 0.7, wanted), torch.autograd.grad(expected * 0.7, wanted)
+    ours, theirs = gradients(found * 0.7, wanted), torch.autograd.grad(expected * 0.7, wanted)
     assert len(ours) == 2 + (head.bias_V is not None)
     for one, other in zip(ours, theirs, strict=True):
         assert float(other.abs().max()) > (0.001 if what.dft else 0.01)  # dft: times the probability
@@ -102,7 +108,7 @@ def test_bf16_stays_near_fp32(kind: str, chunk: int) -> None:
     assert found.dtype == torch.float32
     assert found.item() == pytest.approx(expected.item(), rel=2e-2)
     wanted = leaves(hidden_ND, head)
-    for one, other in zip(torch.autograd.grad(found, wanted), torch.autograd.grad(expected, wanted), strict=True):
+    for one, other in zip(gradients(found, wanted), torch.autograd.grad(expected, wanted), strict=True):
         assert one.dtype == other.dtype
         assert float((one - other).norm() / other.norm()) < 3e-2
 
@@ -121,9 +127,24 @@ def test_a_tied_weight_gets_both_of_its_gradients() -> None:
     _, targets_N, weights_N, head = given("plain")
     ids_N = torch.arange(N) % V
     tied = head.weight_VD
-    found = torch.autograd.grad(loss_sum(tied[ids_N], targets_N, weights_N=weights_N, head=head), tied)[0]
+    (found,) = gradients(loss_sum(tied[ids_N], targets_N, weights_N=weights_N, head=head), [tied])
     expected = torch.autograd.grad(by_torch(tied[ids_N], targets_N, weights_N, head), tied)[0]
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_gradients_of_several_batches_add_up(chunk: int) -> None:
+    """Also when both are on their way forward before one goes back; and a weight made of others gets the same."""
+    hidden_ND, targets_N, weights_N, head = given("plain")
+    (once,) = gradients(loss_sum(hidden_ND, targets_N, weights_N=weights_N, head=head), [head.weight_VD])
+    once = once.clone()
+    factors = torch.tensor([[2.0], [0.5]]).expand(2, V)
+    first, second = (loss_sum(hidden_ND, targets_N, weights_N=factor[0] * weights_N, head=head) for factor in factors)
+    first.backward()
+    second.backward()
+    torch.testing.assert_close(head.weight_VD.grad, 3.5 * once)
+    made = Head(head.weight_VD * 1.0)
+    (again,) = torch.autograd.grad(loss_sum(hidden_ND, targets_N, weights_N=weights_N, head=made), head.weight_VD)
+    torch.testing.assert_close(again, once)
 
 
 class Largest(TorchDispatchMode):

@@ -67,6 +67,9 @@ def loss_sum(
 ) -> torch.Tensor:
     """Weighted sum of the losses of N positions, fp32 scalar; divide it by the step's sum of weights (law 5).
 
+    The head's weight, where it is a leaf, gets its gradient added to `.grad` by `backward()` itself: no gradient of its
+    size stands beside the sum. `torch.autograd.grad` does not see it.
+
     Args:
         hidden_ND: hidden states that predict the targets, any float dtype.
         targets_N: int64 ids.
@@ -119,7 +122,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         needs_hidden, needs_weight, needs_bias = ctx.needs_input_grad[:3]
         weight = _taken_over("weight", weight_VD, dtype=hidden_ND.dtype)
         grad_hidden = torch.empty_like(hidden_ND) if needs_hidden else None
-        grad_weight = torch.zeros_like(weight_VD, dtype=torch.float32) if needs_weight and not len(targets_N) else None
+        grad_weight = None
         grad_bias = torch.zeros_like(bias_V, dtype=torch.float32) if needs_bias and bias_V is not None else None
         total = torch.zeros((), dtype=torch.float32, device=hidden_ND.device)
         chunk = max(16, CHUNK // weight_VD.shape[0])
@@ -132,37 +135,72 @@ class _LinearCrossEntropy(torch.autograd.Function):
             if grad_hidden is not None:
                 torch.mm(logits_CV, weight, out=grad_hidden[part])
             if needs_weight:
-                product = _scratch("product", tuple(weight.shape), like=hidden_ND)
-                torch.mm(logits_CV.T, hidden_ND[part], out=product)
-                grad_weight = product.to(torch.float32, copy=True) if grad_weight is None else grad_weight.add_(product)
+                grad_weight = _with_part(grad_weight, logits_CV, hidden_ND[part], is_only=chunk >= len(hidden_ND))
             if grad_bias is not None:
                 grad_bias += logits_CV.sum(0, dtype=torch.float32)
         ctx.grads = (grad_hidden, grad_weight, grad_bias)
-        ctx.dtypes = (weight_VD.dtype, None if bias_V is None else bias_V.dtype)
+        ctx.weight_VD, ctx.bias_dtype = weight_VD, None if bias_V is None else bias_V.dtype
         return total
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         scale = grads[0]
         grad_hidden, grad_weight, grad_bias = ctx.grads
-        weight_dtype, bias_dtype = ctx.dtypes
         ctx.grads = None
         return (
             None if grad_hidden is None else grad_hidden.mul_(scale.to(grad_hidden.dtype)),
-            None if grad_weight is None else grad_weight.mul_(scale).to(weight_dtype),
-            None if grad_bias is None else (grad_bias * scale).to(bias_dtype),
+            _weight_gradient(ctx.weight_VD, grad_weight, scale=scale) if ctx.needs_input_grad[1] else None,
+            None if grad_bias is None else (grad_bias * scale).to(ctx.bias_dtype),
             None,
             None,
             None,
         )
 
 
+def _with_part(
+    sum_VD: torch.Tensor | None, logits_CV: torch.Tensor, hidden_CD: torch.Tensor, *, is_only: bool
+) -> torch.Tensor:
+    """The head's gradient with a chunk's part of it: an only part in the dtype of the products, several in fp32."""
+    product_VD = _lent((logits_CV.shape[1], hidden_CD.shape[1]), like=hidden_CD)
+    torch.mm(logits_CV.T, hidden_CD, out=product_VD)
+    if is_only:
+        return product_VD
+    if sum_VD is None:
+        sum_VD = torch.zeros_like(product_VD, dtype=torch.float32)
+    _add(sum_VD, product_VD, scale=sum_VD.new_ones(()))
+    _give_back(product_VD)
+    return sum_VD
+
+
+def _weight_gradient(
+    weight_VD: torch.Tensor, sum_VD: torch.Tensor | None, *, scale: torch.Tensor
+) -> torch.Tensor | None:
+    """Add `scale` times what the chunks summed up to the weight's `.grad`; it is returned where the weight is no
+    leaf."""
+    if not weight_VD.is_leaf:
+        return torch.zeros_like(weight_VD) if sum_VD is None else (sum_VD.float() * scale).to(weight_VD.dtype)
+    if weight_VD.grad is None:
+        weight_VD.grad = torch.zeros_like(weight_VD)
+    if sum_VD is not None:
+        _add(weight_VD.grad, sum_VD, scale=scale)
+        _give_back(sum_VD)
+    return None
+
+
+def _add(total_VD: torch.Tensor, part_VD: torch.Tensor, *, scale: torch.Tensor) -> None:
+    """total += scale * part, in place. By blocks: torch adds different dtypes slowly on CPU, and a cast of the whole
+    part needs as much room as the sum."""
+    rows = max(1, BLOCK.get(total_VD.device.type, CHUNK) // total_VD.shape[1])
+    for total, part in zip(total_VD.split(rows), part_VD.split(rows), strict=True):
+        total.addcmul_(part.to(total.dtype), scale.to(total.dtype))
+
+
 _KEPT: dict[tuple[str, torch.dtype], torch.Tensor] = {}
 
 
 def _scratch(name: str, shape: tuple[int, ...], *, like: torch.Tensor) -> torch.Tensor:
-    """Room for a product that lives for one chunk only. On CPU it is used again and again: the C library gives blocks
-    of this size back to the operating system, which would zero each page anew."""
+    """Room for numbers that live for one chunk only. On CPU it is used again and again: the C library gives blocks of
+    this size back to the operating system, which would zero each page anew."""
     if like.device.type != "cpu":
         return like.new_empty(shape)
     size = math.prod(shape)
@@ -170,6 +208,18 @@ def _scratch(name: str, shape: tuple[int, ...], *, like: torch.Tensor) -> torch.
     if kept is None or kept.numel() < size:
         kept = _KEPT[name, like.dtype] = like.new_empty(size)
     return kept[:size].view(shape)
+
+
+def _lent(shape: tuple[int, ...], *, like: torch.Tensor) -> torch.Tensor:
+    """Such room for a gradient, which nobody else gets until it is given back."""
+    room = _scratch("gradient", shape, like=like)
+    _KEPT.pop(("gradient", like.dtype), None)
+    return room
+
+
+def _give_back(room: torch.Tensor) -> None:
+    if room.device.type == "cpu":
+        _KEPT["gradient", room.dtype] = room.flatten()
 
 
 def _taken_over(name: str, tensor: torch.Tensor, *, dtype: torch.dtype) -> torch.Tensor:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import PreTrainedTokenizerFast
 
 from tests.small import train_tokenizer
@@ -48,6 +49,20 @@ def test_a_missing_pad_token_is_found_or_told(tmp_path: Path) -> None:
     assert "padding is written with <|pad|>" in facts.notes[0]
     same = tokenizer_folder(tmp_path / "same", eos_token="<|endoftext|>", pad_token="<|endoftext|>")
     assert load_tokenizer(section(same)).backend.id_to_token(load_tokenizer(section(same)).pad_id) == "<|pad|>"
+
+
+def test_weights_that_the_files_lack_are_not_made_up(tiny_model: Path, tmp_path: Path) -> None:
+    folder = copy_of(tiny_model, tmp_path / "cut")
+    weights = load_file(folder / "model.safetensors")
+    lost = ["lm_head.weight", "model.layers.1.mlp.up_proj.weight"]
+    whole = {name: weight for name, weight in weights.items() if name not in lost}
+    assert len(weights) == len(whole) + 2
+    save_file(whole, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelError, match=r"lack 2 of the model's weights: lm_head.weight, model.layers.1.mlp.up_proj"):
+        load_model(section(folder), dtype=torch.float32)
+    save_file({**whole, lost[1]: weights[lost[1]]}, folder / "model.safetensors", metadata={"format": "pt"})
+    tied = copy_of(folder, tmp_path / "tied", tie_word_embeddings=True)
+    assert load_model(section(tied), dtype=torch.float32).lm_head.weight.shape == weights["lm_head.weight"].shape
 
 
 def test_the_digest_changes_with_the_tokenizer(tiny_model: Path, tmp_path: Path) -> None:

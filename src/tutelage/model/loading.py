@@ -240,7 +240,7 @@ def _load_bare(section: ModelSection, dtype: torch.dtype) -> PreTrainedModel:
     trust.check(section, place)
     trust.refuse_pickles(place)
     try:
-        model = AutoModelForCausalLM.from_pretrained(
+        model, found = AutoModelForCausalLM.from_pretrained(
             place,
             revision=section.revision,
             trust_remote_code=trust.is_trusted(section, place),
@@ -248,10 +248,23 @@ def _load_bare(section: ModelSection, dtype: torch.dtype) -> PreTrainedModel:
             attn_implementation=None if section.attn_implementation == "rows" else section.attn_implementation,
             use_safetensors=True,
             quantization_config=settings,
+            output_loading_info=True,
         )
     except Exception as error:
         raise _cannot_load("model", section, error) from error
+    _refuse_missing(sorted(found["missing_keys"]), section)
     return quantised.keep_trainable(model)
+
+
+def _refuse_missing(names: Sequence[str], section: ModelSection) -> None:
+    """transformers makes weights up that the files lack, and warns."""
+    if names:
+        raise ModelError(
+            f"the files lack {len(names)} of the model's weights: {', '.join(names[:3])}{', ...' * (len(names) > 3)}",
+            place=section.name_or_path,
+            expected="every weight of the architecture that config.json names",
+            remedy="fetch the model again; an encoder, or a model without its output head, cannot be fine-tuned here",
+        )
 
 
 def stored_dtype(config: PreTrainedConfig) -> torch.dtype:

@@ -14,6 +14,7 @@ from tutelage.model import adapters, freezing, loading, quantised, vocabulary
 from tutelage.model.causal_lm import CausalLM, head_agrees
 from tutelage.model.checkpointing import checkpoint_layers
 from tutelage.model.compiling import compiled
+from tutelage.model.lookup import look_up_in_place
 from tutelage.recipe import Recipe
 from tutelage.records import Example, Pack
 from tutelage.run import allocator
@@ -82,7 +83,9 @@ def build_engine(recipe: Recipe, spoken: Speech, *, prepared: Prepared, terminal
 
 
 def _equipped(language_model: CausalLM, recipe: Recipe, *, plan: BatchPlan, terminal: Terminal) -> CausalLM:
-    """The language model with what only training needs: noise, checkpointed layers, compiled layers."""
+    """The language model with what only training needs: noise, gradients in place, checkpointed layers, compiled
+    layers."""
+    look_up_in_place(language_model.model)
     language_model = replace(language_model, noise_alpha=recipe.train.neftune_noise_alpha)
     if recipe.train.gradient_checkpointing != "none":
         checkpoint_layers(language_model.model, recipe.train.gradient_checkpointing)
