@@ -38,6 +38,7 @@ def install(model: Path, tokenizer: Path, target: Path) -> int:
         if size > MAX_BYTES or parameters > MAX_PARAMETERS:
             raise ModelError(
                 f"{parameters:,} parameters, {size:,} bytes",
+                code="model-files",
                 place=str(model),
                 expected=f"at most {MAX_PARAMETERS:,} parameters and {MAX_BYTES:,} bytes",
             )

@@ -29,6 +29,7 @@ def corpora(shared: Path) -> Path:
     if absent:
         raise DataError(
             f"the corpora are not there: {', '.join(absent)}",
+            code="no-such-data",
             place=str(folder),
             expected=f"a folder with {BOOKS}, {TALES}, {WIKI}, {MODERN} and {NOVELS}",
             remedy="set TUTELAGE_SHARED (or --shared) to the folder that holds corpora/",

@@ -45,7 +45,7 @@ def sample(corpus: Path, limit: int = SAMPLE_BYTES) -> list[str]:
         DataError: there is no corpus.
     """
     if not corpus.is_file():
-        raise DataError("there is no corpus", place=str(corpus), remedy="python -m pupil.corpus")
+        raise DataError("there is no corpus", code="no-such-data", place=str(corpus), remedy="python -m pupil.corpus")
     step = max(1, round(corpus.stat().st_size / limit))
     with corpus.open(encoding="utf-8") as lines:
         return [json.loads(line)["text"] for number, line in enumerate(lines) if number % step == 0]

@@ -37,13 +37,14 @@ class TutelageError(Exception):
 
     Args:
         found: what was found, with the value.
+        code: the kind of problem, for programs; the section of docs/errors.md that explains it.
         place: where: ``file:line``, a recipe key, a folder; empty where there is none.
         expected: what would have been right.
         remedy: what to do next, as a command or an edit.
     """
 
-    def __init__(self, found: str, *, place: str = "", expected: str = "", remedy: str = "") -> None:
-        self.found, self.place, self.expected, self.remedy = found, place, expected, remedy
+    def __init__(self, found: str, *, code: str, place: str = "", expected: str = "", remedy: str = "") -> None:
+        self.found, self.code, self.place, self.expected, self.remedy = found, code, place, expected, remedy
         super().__init__(found)
 
     def __str__(self) -> str:
@@ -52,6 +53,7 @@ class TutelageError(Exception):
             lines.append(f"  expected: {self.expected}")
         if self.remedy:
             lines.append(f"  to do: {self.remedy}")
+        lines.append(f"  see: docs/errors.md#{self.code}")
         return redacted("\n".join(lines))
 
 
@@ -87,4 +89,5 @@ class MissingExtra(TutelageError):
     """An optional package is not installed; the message holds the install line."""
 
     def __init__(self, package: str, extra: str) -> None:
-        super().__init__(f"the package {package} is not installed", remedy=f"pip install 'tutelage[{extra}]'")
+        found, remedy = f"the package {package} is not installed", f"pip install 'tutelage[{extra}]'"
+        super().__init__(found, code="missing-package", remedy=remedy)

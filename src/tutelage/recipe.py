@@ -4,19 +4,16 @@ Key names are those people know from TrainingArguments and peft. Unknown keys ar
 are set but would be read by nothing are refused too (`unused`, law 7).
 """
 
-import difflib
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
-from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
 
 from tutelage import yaml_values
 from tutelage.errors import RecipeError, redacted
+from tutelage.recipe_faults import Known, explained
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
@@ -232,12 +229,19 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     try:
         text = file.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise RecipeError("the recipe does not exist", place=str(path), remedy="tutelage init --data FILE") from None
+        raise RecipeError(
+            "the recipe does not exist", code="recipe-file", place=str(path), remedy="tutelage init --data FILE"
+        ) from None
     except (OSError, ValueError) as error:  # a name with a null byte, or text that is not UTF-8
-        raise RecipeError(f"the recipe cannot be read: {error}", place=str(path)) from None
+        raise RecipeError(f"the recipe cannot be read: {error}", code="recipe-file", place=str(path)) from None
     tree = yaml_values.parsed(text, str(path)) or {}
     if not isinstance(tree, dict):
-        raise RecipeError(f"found a {type(tree).__name__}", place=str(path), expected="a mapping of sections to keys")
+        raise RecipeError(
+            f"found a {type(tree).__name__}",
+            code="recipe-file",
+            place=str(path),
+            expected="a mapping of sections to keys",
+        )
     return build(tree, overrides, place=str(path))
 
 
@@ -261,7 +265,9 @@ def _refuse_secrets(tree: Any, place: str, key: str = "") -> None:
     """A recipe is kept with the run and shown in its report, so nothing secret may stand in it (law 10)."""
     if isinstance(tree, str) and redacted(tree) != tree:
         remedy = "name a file that is fetched already; a token of the Hub is read from HF_TOKEN"
-        raise RecipeError(f"`{key}` holds a password or an access token", place=place, remedy=remedy)
+        raise RecipeError(
+            f"`{key}` holds a password or an access token", code="secret-in-recipe", place=place, remedy=remedy
+        )
     parts = tree.items() if isinstance(tree, Mapping) else enumerate(tree) if isinstance(tree, (list, tuple)) else ()
     for name, part in parts:
         _refuse_secrets(part, place, f"{key}.{name}" if key else str(name))
@@ -271,7 +277,8 @@ def _validated(tree: Mapping[str, Any], place: str) -> Recipe:
     try:
         return Recipe.model_validate(tree)
     except ValidationError as error:
-        raise _explain(error, place) from None
+        names = [*Recipe.model_fields, *(key for key, _ in (*keys(), *keys(Source, "data.sources.")))]
+        raise explained(error, Known(Recipe.model_fields, names), place=place) from None
 
 
 def _overridden(tree: Mapping[str, Any], overrides: Sequence[str], *, place: str) -> dict[str, Any]:
@@ -375,7 +382,12 @@ def refuse_unused(recipe: Recipe, place: str = "recipe") -> None:
     for key in _set_keys(recipe):
         why = _why_unread(key, recipe)
         if why:
-            raise RecipeError(f"`{key}` is set, but nothing would read it: {why}", place=place, remedy=f"remove {key}")
+            raise RecipeError(
+                f"`{key}` is set, but nothing would read it: {why}",
+                code="unread-key",
+                place=place,
+                remedy=f"remove {key}",
+            )
 
 
 def _why_unread(key: str, recipe: Recipe) -> str:
@@ -404,97 +416,21 @@ def _apply(tree: dict[str, Any], override: str) -> None:
     place = f"--set {override[:100]}"
     if not equals or not key.strip():
         found = "no key" if equals else "no value"
-        raise RecipeError(found, place=place, expected="section.key=value", remedy="--set train.learning_rate=1e-4")
+        raise RecipeError(
+            found,
+            code="recipe-value",
+            place=place,
+            expected="section.key=value",
+            remedy="--set train.learning_rate=1e-4",
+        )
     *parents, last = key.strip().split(".")
     for parent in parents:
         tree = tree.setdefault(parent, {})
         if not isinstance(tree, dict):
-            raise RecipeError(f"`{parent}` is not a section", place=place, expected="a key of a section")
+            raise RecipeError(
+                f"`{parent}` is not a section", code="unknown-key", place=place, expected="a key of a section"
+            )
     try:
         tree[last] = yaml_values.loaded(text)
     except yaml.YAMLError:
         tree[last] = text
-
-
-def _explain(error: ValidationError, place: str) -> RecipeError:
-    first = error.errors()[0]
-    names = [part for part in first["loc"] if isinstance(part, str)]
-    key = ".".join(map(str, first["loc"]))
-    if first["type"] == "extra_forbidden":
-        near = _nearest(names)
-        hint = f"did you mean `{near}`?" if near else "see `tutelage init` for every key"
-        return RecipeError(f"unknown key `{key}` (value {yaml_values.shown(first['input'])})", place=place, remedy=hint)
-    field = _field(names)
-    if field is None:
-        return RecipeError(f"`{key}` is {yaml_values.shown(first['input'])}", place=place, expected=_in_words(first))
-    if first["type"] == "missing":
-        found = f"`{key}` is missing in {yaml_values.shown(first['input'])}"
-        return RecipeError(found, place=place, expected=field.description or "", remedy=f"set `{key}`")
-    if key.removesuffix(".str") in dict(keys()):
-        key = key.removesuffix(".str")  # pydantic names the members of a union as well
-    expected = "; ".join(part for part in (_in_words(first), field.description) if part)
-    remedy = _mended(key, field, error=first)
-    return RecipeError(f"`{key}` is {yaml_values.shown(first['input'])}", place=place, expected=expected, remedy=remedy)
-
-
-def _field(names: Sequence[str]) -> FieldInfo | None:
-    """The field of a key, or the one that holds it; None where there is none."""
-    fields: Mapping[str, FieldInfo] = Recipe.model_fields
-    found = None
-    for name in names:
-        if name not in fields:
-            break
-        found = fields[name]
-        fields = _below(found)
-    return found
-
-
-def _below(field: FieldInfo) -> Mapping[str, FieldInfo]:
-    """The fields of a section; none for a value."""
-    owned = Source if field.annotation == tuple[Source, ...] else field.annotation
-    return owned.model_fields if isinstance(owned, type) and issubclass(owned, Section) else {}
-
-
-# What pydantic expects, in plain words: beginning of its error type -> words. Bounds and choices are plain as they are.
-_WORDS = {
-    "float": "a number",
-    "int": "a whole number",
-    "bool": "true or false",
-    "string": "text",
-    "dict": "a mapping of keys",
-    "model": "a mapping of keys",
-    "tuple": "a list",
-}
-
-
-def _in_words(error: ErrorDetails) -> str:
-    return _WORDS.get(error["type"].split("_")[0]) or error["msg"].removeprefix("Input should be ")
-
-
-def _mended(key: str, field: FieldInfo, *, error: ErrorDetails) -> str:
-    """What to do about a wrong value."""
-    below = next(iter(_below(field)), None)
-    if below:
-        return f"give `{key}` keys of its own, such as {{{below}: ...}}; see `tutelage init` for every key"
-    choices = re.findall(r"'([^']*)'", error["msg"]) if error["type"] == "literal_error" else []
-    near = difflib.get_close_matches(str(error["input"]), choices, 1, 0.5)
-    if near:
-        return f"did you mean `{near[0]}`?"
-    if field.is_required():
-        return f"mend `{key}`"
-    if field.default is None:
-        return f"mend `{key}`, or leave it out"
-    default = yaml.safe_dump(field.default, default_flow_style=True, allow_unicode=True).splitlines()[0]
-    return f"mend `{key}`, or leave it out: then it is {default}"
-
-
-def _nearest(path: Sequence[str]) -> str | None:
-    """The known key or section that was probably meant: one with a like name beside it, or anywhere."""
-    known = [*Recipe.model_fields, *(key for key, _ in (*keys(), *keys(Source, "data.sources.")))]
-    beside = [key for key in known if key.rpartition(".")[0] == ".".join(path[:-1])]
-    for candidates, likeness in ((beside, 0.6), (known, 0.7)):
-        names = {key.rpartition(".")[2]: key for key in candidates}
-        near = difflib.get_close_matches(path[-1], names, 1, likeness)
-        if near:
-            return names[near[0]]
-    return None

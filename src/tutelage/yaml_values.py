@@ -35,7 +35,9 @@ def parsed(text: str, place: str) -> Any:
         mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
         problem = error.problem if isinstance(error, yaml.MarkedYAMLError) and error.problem else str(error)
         line = f":{mark.line + 1}" if mark else ""
-        raise RecipeError(f"not valid YAML: {problem}", place=place + line, remedy="mend the line") from None
+        raise RecipeError(
+            f"not valid YAML: {problem}", code="recipe-file", place=place + line, remedy="mend the line"
+        ) from None
     check(tree, place)
     return tree
 
@@ -69,7 +71,9 @@ def check(tree: Any, place: str) -> None:
         count += 1
         if count > _MOST or len(keys) > _DEEPEST:
             expected = f"at most {_MOST:,} values, nested at most {_DEEPEST} deep"
-            raise RecipeError("too many values, or nested too deeply", place=place, expected=expected)
+            raise RecipeError(
+                "too many values, or nested too deeply", code="recipe-file", place=place, expected=expected
+            )
         if isinstance(value, Mapping):
             for key, item in value.items():
                 _refuse_unwritable(key, (*keys, str(key)), place, is_key=True)
@@ -87,7 +91,7 @@ def _refuse_unwritable(value: Any, keys: tuple[str, ...], place: str, *, is_key:
         is_plain, wanted = _is_writable(value), "text without null characters and halves of surrogate pairs"
     if not is_plain:
         found = f"`{shown('.'.join(keys))[1:-1]}` is {shown(value)}"
-        raise RecipeError(found, place=place, expected=wanted, remedy="mend it")
+        raise RecipeError(found, code="recipe-value", place=place, expected=wanted, remedy="mend it")
 
 
 def _is_writable(text: str) -> bool:

@@ -303,8 +303,8 @@ def test_a_secret_in_a_recipe_is_refused_before_anything_is_written(
 def test_secrets_are_known_by_their_name_or_their_form(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_API_KEY", "abcdefghij")
     monkeypatch.setenv("TOKENIZERS_TOKEN", "true")
-    told = str(TutelageError("abcdefghij is true", place="ftp://u:p@host/x", remedy="sk-" + "a" * 30))
-    assert told == "ftp://***@host/x: *** is true\n  to do: ***"
+    told = str(TutelageError("abcdefghij is true", code="stopped", place="ftp://u:p@host/x", remedy="sk-" + "a" * 30))
+    assert told == "ftp://***@host/x: *** is true\n  to do: ***\n  see: docs/errors.md#stopped"
     assert redacted("see https://host/a@b, mail to me@host") == "see https://host/a@b, mail to me@host"
 
 

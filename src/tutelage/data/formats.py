@@ -111,13 +111,17 @@ def recognise(
         DataError: no rows, an unknown format or column, preference data, or columns that no format knows.
     """
     if not rows:
-        raise DataError("no row can be read", expected="rows from which the format is recognised")
+        raise DataError("no row can be read", code="no-rows", expected="rows from which the format is recognised")
     found = list(dict.fromkeys(key for row in rows for key in row.fields))
     place = str(rows[0].place)
     _check_mapping(columns or {}, found, place=place)
     if group_by is not None and group_by not in found:
         raise DataError(
-            f"no row has the column `{group_by}`", place=place, expected=_listed(found), remedy="data.group_by"
+            f"no row has the column `{group_by}`",
+            code="unknown-columns",
+            place=place,
+            expected=_listed(found),
+            remedy="data.group_by",
         )
     renamed = [_rename(row.fields, columns) if columns else row.fields for row in rows]
     if name is None:
@@ -141,10 +145,14 @@ def _named(name: str, rows: Sequence[Fields], *, found: list[str], place: str) -
     if name not in FORMATS:
         near = difflib.get_close_matches(name, FORMATS, 1, 0.5)
         remedy = f"did you mean `{near[0]}`?" if near else "leave it out: it is recognised"
-        raise DataError(f"unknown format `{name}`", place=place, expected=", ".join(FORMATS), remedy=remedy)
+        raise DataError(
+            f"unknown format `{name}`", code="unknown-columns", place=place, expected=", ".join(FORMATS), remedy=remedy
+        )
     shape = FORMATS[name]
     if not any(shape.fits(row) for row in rows):
-        raise DataError(f"{_listed(found)}, named `{name}`", place=place, expected=shape.needs, remedy=_MAP)
+        raise DataError(
+            f"{_listed(found)}, named `{name}`", code="unknown-columns", place=place, expected=shape.needs, remedy=_MAP
+        )
     return shape
 
 
@@ -158,7 +166,9 @@ def _unknown(found: list[str], place: str) -> DataError:
     names = {meaning for shape in FORMATS.values() for meaning in shape.columns}
     mapping = ", ".join(f"{column}: {meaning}" for column, meaning in spelt.items() if meaning in names)
     remedy = f"`columns: {{{mapping}}}` of the source" if fitting else _MAP
-    return DataError(f"no known format has the {_listed(found)}", place=place, expected=known, remedy=remedy)
+    return DataError(
+        f"no known format has the {_listed(found)}", code="unknown-columns", place=place, expected=known, remedy=remedy
+    )
 
 
 def _listed(found: Sequence[str]) -> str:
@@ -170,16 +180,27 @@ def _check_mapping(columns: Mapping[str, str], found: list[str], *, place: str) 
     for column, meaning in columns.items():
         if column not in found:
             raise DataError(
-                f"`columns` names `{column}`", place=place, expected=_listed(found), remedy="mend `columns`"
+                f"`columns` names `{column}`",
+                code="unknown-columns",
+                place=place,
+                expected=_listed(found),
+                remedy="mend `columns`",
             )
         if meaning not in known:
             near = difflib.get_close_matches(meaning, known, 1, 0.5)
             remedy = f"did you mean `{column}: {near[0]}`?" if near else _MAP
             found_text = f"`columns` maps `{column}` to `{meaning}`"
-            raise DataError(found_text, place=place, expected=f"one of {', '.join(known)}", remedy=remedy)
+            raise DataError(
+                found_text, code="unknown-columns", place=place, expected=f"one of {', '.join(known)}", remedy=remedy
+            )
     repeated = sorted({meaning for meaning in columns.values() if list(columns.values()).count(meaning) > 1})
     if repeated:
-        raise DataError(f"`columns` names `{repeated[0]}` twice", place=place, expected="one column for each meaning")
+        raise DataError(
+            f"`columns` names `{repeated[0]}` twice",
+            code="unknown-columns",
+            place=place,
+            expected="one column for each meaning",
+        )
 
 
 def _refuse_preferences(rows: Sequence[Fields], place: str) -> None:
@@ -188,12 +209,12 @@ def _refuse_preferences(rows: Sequence[Fields], place: str) -> None:
         if row is not None:
             found = f"a preference set: `{good}` and `{bad}`"
             remedy = f"train the better answers with `columns: {_preferred(row, good)}` of the source"
-            raise DataError(found, place=place, expected=_ONE_ANSWER, remedy=remedy)
+            raise DataError(found, code="preferences", place=place, expected=_ONE_ANSWER, remedy=remedy)
     labels = [row.get("label") for row in rows]
     if any(value is False for value in labels) and all(isinstance(value, bool) for value in labels):
         found = "a preference set: `label: false` marks answers that are not to be learnt"
         remedy = "keep the rows with `label: true`; `format: messages` of the source would train all of them"
-        raise DataError(found, place=place, expected=_ONE_ANSWER, remedy=remedy)
+        raise DataError(found, code="preferences", place=place, expected=_ONE_ANSWER, remedy=remedy)
 
 
 _ONE_ANSWER = "one answer per row, the one to learn: this is supervised fine-tuning"

@@ -23,7 +23,9 @@ def read_hub(source: Source) -> Iterator[Piece]:
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
         found = f"no such file or folder, and not to be had from the Hub: {_first_line(error)}"
         remedy = "check the name, the connection, HF_HUB_OFFLINE, and `split` and `subset` of the source"
-        raise DataError(found, place=source.path, expected="a path or a Hub id", remedy=remedy) from None
+        raise DataError(
+            found, code="no-such-data", place=source.path, expected="a path or a Hub id", remedy=remedy
+        ) from None
     yield from number_rows(table.with_format("arrow").iter(batch_size=1000))
 
 

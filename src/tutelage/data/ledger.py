@@ -139,7 +139,9 @@ class Ledger:
         share = lost / self.rows if self.rows else 0.0
         found = f"{lost:,} of {self.rows:,} rows would be lost ({share:.1%})"
         expected = f"at most {max_lost_share:.1%} (data.max_lost_share)"
-        raise LedgerError("\n".join([found, *self._told_reasons()]), expected=expected, remedy=self._remedy(share))
+        raise LedgerError(
+            "\n".join([found, *self._told_reasons()]), code="rows-lost", expected=expected, remedy=self._remedy(share)
+        )
 
     def _assert_complete(self, rows_read: int | None) -> None:
         assert self._codes.count(_ABSENT) == 0, f"row {self._codes.index(_ABSENT)} has no entry"
@@ -170,7 +172,9 @@ class Ledger:
             with open(path, "wb") as file:
                 file.writelines(self._lines())
         except OSError as error:
-            raise DataError(f"the ledger cannot be written: {error.strerror}", place=str(path)) from None
+            raise DataError(
+                f"the ledger cannot be written: {error.strerror}", code="cannot-write", place=str(path)
+            ) from None
 
 
 def _fields(entry: Entry) -> dict[str, Any]:

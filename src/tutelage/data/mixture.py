@@ -32,7 +32,9 @@ def _weights(counts: Sequence[int], weights: Sequence[float | None]) -> npt.NDAr
     for source, (count, weight) in enumerate(zip(counts, weights, strict=True)):
         if weight is not None and count == 0:
             found = f"weight {weight}, but no usable row"
-            raise DataError(found, place=f"data.sources[{source}]", remedy="mend the source or remove its weight")
+            raise DataError(
+                found, code="no-rows", place=f"data.sources[{source}]", remedy="mend the source or remove its weight"
+            )
     total = sum(counts)
     return np.array([count / total if w is None else w for count, w in zip(counts, weights, strict=True)])
 

@@ -40,7 +40,9 @@ def find_files(source: Source) -> tuple[str, ...]:
         return () if _is_hub_id(source.path) else _find(source)
     except OSError as error:
         found = f"cannot be looked up: {error.strerror}"
-        raise DataError(found, place=source.path, remedy="check the path and its permissions") from None
+        raise DataError(
+            found, code="no-such-data", place=source.path, remedy="check the path and its permissions"
+        ) from None
 
 
 def _is_hub_id(path: str) -> bool:
@@ -56,7 +58,9 @@ def _find(source: Source) -> tuple[str, ...]:
     _refuse_hub_keys(source)
     if path.exists():
         if not path.is_file():
-            raise DataError("neither a file nor a folder", place=source.path, expected="a file of rows")
+            raise DataError(
+                "neither a file nor a folder", code="no-such-data", place=source.path, expected="a file of rows"
+            )
         return (str(path),) if source.path.startswith("~") else (source.path,)
     if glob.has_magic(source.path):
         return _glob(str(path))
@@ -66,10 +70,18 @@ def _find(source: Source) -> tuple[str, ...]:
 def _missing(path: str) -> DataError:
     if Path(path).expanduser().is_symlink():
         found = "a symbolic link that leads nowhere"
-        raise DataError(found, place=path, expected="a link to a file or folder", remedy="mend the link")
+        raise DataError(
+            found, code="no-such-data", place=path, expected="a link to a file or folder", remedy="mend the link"
+        )
     near = _near(Path(path).expanduser())
     remedy = f"did you mean {' or '.join(near)}?" if near else "check data.sources"
-    return DataError("no such file or folder", place=path, expected="a file, folder, glob, or Hub id", remedy=remedy)
+    return DataError(
+        "no such file or folder",
+        code="no-such-data",
+        place=path,
+        expected="a file, folder, glob, or Hub id",
+        remedy=remedy,
+    )
 
 
 def _near(path: Path) -> list[str]:
@@ -84,7 +96,13 @@ def _folder(path: Path, source: Source) -> tuple[str, ...]:
         split = source.split or "train"
         known = sorted(item.name for item in path.iterdir() if item.is_dir())
         if split not in known:
-            raise DataError(f"no split `{split}`", place=source.path, expected=" or ".join(known), remedy="set split")
+            raise DataError(
+                f"no split `{split}`",
+                code="no-such-data",
+                place=source.path,
+                expected=" or ".join(known),
+                remedy="set split",
+            )
         path = path / split
     else:
         _refuse_hub_keys(source)
@@ -101,14 +119,25 @@ def _inside(files: tuple[str, ...], folder: Path) -> tuple[str, ...]:
         target = Path(file).resolve()
         if not any(target.is_relative_to(root) for root in roots):
             found = f"a link out of the folder, to {target}"
-            raise DataError(found, place=file, remedy="name that file itself in data.sources, or remove the link")
+            raise DataError(
+                found,
+                code="outside-of-folder",
+                place=file,
+                remedy="name that file itself in data.sources, or remove the link",
+            )
     return files
 
 
 def _glob(pattern: str) -> tuple[str, ...]:
     files = sorted(name for name in glob.glob(pattern, recursive=True) if Path(name).is_file())
     if not files:
-        raise DataError("no file matches", place=pattern, expected="at least one file", remedy="check data.sources")
+        raise DataError(
+            "no file matches",
+            code="no-such-data",
+            place=pattern,
+            expected="at least one file",
+            remedy="check data.sources",
+        )
     return _readable(files, pattern)
 
 
@@ -117,7 +146,13 @@ def _readable(files: list[str], place: str) -> tuple[str, ...]:
     if readable:
         return readable
     others = ", ".join(Path(name).name for name in files[:10]) or "no file at all"
-    raise DataError(f"nothing readable, only {others}", place=place, expected=_KINDS, remedy="check data.sources")
+    raise DataError(
+        f"nothing readable, only {others}",
+        code="no-such-data",
+        place=place,
+        expected=_KINDS,
+        remedy="check data.sources",
+    )
 
 
 def _is_data(name: str, place: str) -> bool:
@@ -132,4 +167,4 @@ def _refuse_hub_keys(source: Source) -> None:
     for key, value in (("split", source.split), ("subset", source.subset)):
         if value is not None:
             found = f"`{key}: {value}` is set, but this is no Hub data set"
-            raise DataError(found, place=source.path, remedy=f"remove {key}")
+            raise DataError(found, code="no-such-data", place=source.path, remedy=f"remove {key}")

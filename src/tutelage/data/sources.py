@@ -57,7 +57,7 @@ def check_named(sources: Sequence[Source]) -> None:
         DataError: no source is named.
     """
     if not sources:
-        raise DataError("no data is named", place="data.sources", remedy="--set data.sources=FILE")
+        raise DataError("no data is named", code="no-such-data", place="data.sources", remedy="--set data.sources=FILE")
 
 
 def _rows(
@@ -76,7 +76,9 @@ def _rows(
         index += 1
     if index == first_row:
         named = ", ".join(source.path for _, source, _ in origins)
-        raise DataError("no rows", place=named, expected="at least one row", remedy="check data.sources")
+        raise DataError(
+            "no rows", code="no-rows", place=named, expected="at least one row", remedy="check data.sources"
+        )
 
 
 def _located(origins: Sequence[tuple[int, Source, tuple[str, ...]]]) -> Iterator[tuple[int, Place, Any]]:
@@ -96,7 +98,7 @@ def _problem(value: Any) -> Malformed:
 
 def _refusal(place: Place, problem: Malformed) -> DataError:
     remedy = f"{problem.remedy}, or {_DROP}"
-    return DataError(problem.found, place=str(place), expected=problem.expected, remedy=remedy)
+    return DataError(problem.found, code="unreadable-file", place=str(place), expected=problem.expected, remedy=remedy)
 
 
 def _guarded(pieces: Iterator[Piece], file: str) -> Iterator[Piece]:
@@ -105,17 +107,28 @@ def _guarded(pieces: Iterator[Piece], file: str) -> Iterator[Piece]:
         yield from pieces
     except DAMAGED as error:
         found = f"the compressed file is cut off or damaged: {error}"
-        raise DataError(found, place=file, remedy="fetch or write the file again") from None
+        raise DataError(found, code="unreadable-file", place=file, remedy="fetch or write the file again") from None
     except (OSError, pa.ArrowException, UnicodeDecodeError, MemoryError) as error:
         problem = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"the file cannot be read: {problem}", place=file, remedy="check or rewrite the file") from None
+        raise DataError(
+            f"the file cannot be read: {problem}",
+            code="unreadable-file",
+            place=file,
+            remedy="check or rewrite the file",
+        ) from None
 
 
 def _file_pieces(file: str) -> Iterator[Piece]:
     with opened(file) as stream:
         first = stream.peek(len(ARROW_FILE))
         if not first:
-            raise DataError("the file is empty", place=file, expected="at least one row", remedy="check data.sources")
+            raise DataError(
+                "the file is empty",
+                code="no-rows",
+                place=file,
+                expected="at least one row",
+                remedy="check data.sources",
+            )
         yield from _reader(file, first)(stream, file)
 
 
@@ -130,7 +143,13 @@ def _reader(file: str, first: bytes) -> Callable[[io.BufferedReader, str], Itera
         return _READERS[kind]
     if first.lstrip()[:1] in (b"{", b"["):
         return _json
-    raise DataError(f"unknown kind of file `{kind}`", place=file, expected=", ".join(ENDINGS), remedy="rename the file")
+    raise DataError(
+        f"unknown kind of file `{kind}`",
+        code="no-such-data",
+        place=file,
+        expected=", ".join(ENDINGS),
+        remedy="rename the file",
+    )
 
 
 def _json(stream: io.BufferedReader, file: str) -> Iterator[Piece]:

@@ -90,7 +90,13 @@ class _Bounded(io.RawIOBase):
         if self._left < 0:
             found = f"{self._size:,} bytes become more than {max(_LARGEST, _GROWTH * self._size):,} when decompressed"
             expected = f"at most {_GROWTH} times as many, or {_LARGEST:,}"
-            raise DataError(found, place=self._path, expected=expected, remedy="if that is meant, decompress it first")
+            raise DataError(
+                found,
+                code="unreadable-file",
+                place=self._path,
+                expected=expected,
+                remedy="if that is meant, decompress it first",
+            )
         return count
 
 
@@ -116,7 +122,13 @@ def opened(path: str) -> Iterator[io.BufferedReader]:
 def _refuse_other(magic: bytes, path: str) -> None:
     for mark, (name, command) in _REFUSED.items():
         if magic.startswith(mark):
-            raise DataError(f"compressed with {name}", place=path, expected="gzip or Zstandard", remedy=command)
+            raise DataError(
+                f"compressed with {name}",
+                code="unreadable-file",
+                place=path,
+                expected="gzip or Zstandard",
+                remedy=command,
+            )
 
 
 def lines(stream: io.BufferedReader, file: str) -> Iterator[bytes]:
@@ -139,7 +151,9 @@ def lines(stream: io.BufferedReader, file: str) -> Iterator[bytes]:
     except UnicodeDecodeError as error:
         line = data[: error.start].decode(encoding, errors="ignore").count("\n") + 1
         found = f"{error.reason} in {encoding}"
-        raise DataError(found, place=f"{file}:{line}", expected=encoding, remedy=SAVE_AS_UTF8) from None
+        raise DataError(
+            found, code="unreadable-file", place=f"{file}:{line}", expected=encoding, remedy=SAVE_AS_UTF8
+        ) from None
     yield from (line.encode() for line in io.StringIO(text, newline="\n"))
 
 
@@ -153,7 +167,9 @@ def decode(data: bytes, file: str) -> str:
         return data.decode()
     except UnicodeDecodeError as error:
         place = f"{file}:{data.count(10, 0, error.start) + 1}"
-        raise DataError(wrong_byte(error), place=place, expected="UTF-8", remedy=SAVE_AS_UTF8) from None
+        raise DataError(
+            wrong_byte(error), code="unreadable-file", place=place, expected="UTF-8", remedy=SAVE_AS_UTF8
+        ) from None
 
 
 def wrong_byte(error: UnicodeDecodeError) -> str:

@@ -72,16 +72,21 @@ def _refuse_lost_rows(problem: Malformed, place: str, *, is_header: bool, lines:
     """Refuse what cannot be dropped as one row: the header, and a quote that is not closed over several lines, which
     may have been rows."""
     if is_header:
-        raise DataError(problem.found, place=place, expected="a header", remedy=problem.remedy)
+        raise DataError(problem.found, code="unreadable-file", place=place, expected="a header", remedy=problem.remedy)
     if lines > 1:
         found = f"{problem.found} and goes on over {lines:,} lines"
-        raise DataError(found, place=place, expected=problem.expected, remedy=problem.remedy)
+        raise DataError(found, code="unreadable-file", place=place, expected=problem.expected, remedy=problem.remedy)
 
 
 def _header(names: list[str], place: str) -> list[str]:
     repeated = sorted(name for name, count in Counter(names).items() if count > 1)
     if repeated:
-        raise DataError(f"the header repeats {', '.join(repeated)[:80]}", place=place, remedy="rename the columns")
+        raise DataError(
+            f"the header repeats {', '.join(repeated)[:80]}",
+            code="unreadable-file",
+            place=place,
+            remedy="rename the columns",
+        )
     return names
 
 
@@ -96,7 +101,9 @@ def _decoded(lines: Iterable[bytes], file: str) -> Iterator[str]:
             yield line.decode()
         except UnicodeDecodeError as error:
             place = f"{file}:{number}"
-            raise DataError(wrong_byte(error), place=place, expected="UTF-8", remedy=SAVE_AS_UTF8) from None
+            raise DataError(
+                wrong_byte(error), code="unreadable-file", place=place, expected="UTF-8", remedy=SAVE_AS_UTF8
+            ) from None
 
 
 def read_parquet(stream: io.BufferedReader) -> Iterator[Piece]:

@@ -96,7 +96,7 @@ def put_on(model: PreTrainedModel, place: str, *, revision: str | None = None) -
         _activate(wrapped, [*below, name])
     except (RuntimeError, ValueError, TypeError, SafetensorError) as error:  # other shapes, other modules, broken files
         reason = str(error).strip().splitlines()[0]
-        raise ModelError(f"the adapter does not fit its base: {reason}", place=place) from error
+        raise ModelError(f"the adapter does not fit its base: {reason}", code="adapter", place=place) from error
     base: PreTrainedModel = wrapped.get_base_model().requires_grad_(False)
     return base
 
@@ -105,10 +105,14 @@ def _check(place: str, revision: str | None) -> None:
     """Refuse what would be unpickled, and kinds of adapters that fetch more than their own weights."""
     kind = trust.read_json(place, "adapter_config.json", revision=revision).get("peft_type")
     if kind not in _KINDS:
-        raise ModelError(f"an adapter of kind {kind!r}", place=place, expected=f"one of {', '.join(_KINDS)}")
+        raise ModelError(
+            f"an adapter of kind {kind!r}", code="adapter", place=place, expected=f"one of {', '.join(_KINDS)}"
+        )
     trust.refuse_pickles(place, wanted=[WEIGHTS])
     if trust.file_of(place, WEIGHTS, revision=revision) is None:
-        raise ModelError(f"the adapter has no {WEIGHTS}", place=place, expected="weights as safetensors")
+        raise ModelError(
+            f"the adapter has no {WEIGHTS}", code="adapter", place=place, expected="weights as safetensors"
+        )
 
 
 def _wrapped(model: PreTrainedModel, config: LoraConfig, targets: str | Sequence[str]) -> PeftModel:
@@ -121,6 +125,7 @@ def _wrapped(model: PreTrainedModel, config: LoraConfig, targets: str | Sequence
         )
         raise ModelError(
             f"lora.target_modules {targets!r} fits no module of the model",
+            code="nothing-trained",
             expected=f"some of: {', '.join(linear)}; or all-linear",
         ) from error
 
@@ -131,12 +136,14 @@ def _refuse_dora(model: PreTrainedModel, below: Sequence[str]) -> None:
         raise ModelError(
             "lora.use_dora on a quantised model that has an adapter: DoRA measures the merged weights, "
             "which a quantised model does not have",
+            code="adapter",
             expected="LoRA on top of the earlier adapter, or DoRA on the bare model",
             remedy="--set lora.use_dora=false",
         )
     if in_8_bits(model):
         raise ModelError(
             "DoRA on int8: bitsandbytes loses the scales of 8-bit weights when they are measured",
+            code="adapter",
             expected="DoRA on nf4, or LoRA on int8",
             remedy="--set model.quantization=nf4, or --set lora.use_dora=false",
         )

@@ -26,6 +26,7 @@ def checkpoint_layers(model: PreTrainedModel, how: Literal["full", "selective"])
     if not model.supports_gradient_checkpointing:
         raise ModelError(
             f"the layers of {type(model).__name__} cannot be checkpointed",
+            code="unsupported-model",
             place="train.gradient_checkpointing",
             remedy="--set train.gradient_checkpointing=none, with a smaller train.per_device_train_batch_size",
         )

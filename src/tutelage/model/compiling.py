@@ -25,6 +25,7 @@ def refuse_to_compile() -> None:
     if not any(shutil.which(name) for name in names):
         raise RecipeError(
             f"torch.compile needs a C++ compiler; there is none of {', '.join(names)} here",
+            code="machine-cannot",
             place="train.torch_compile",
             expected="g++ in PATH, or its path in CXX",
             remedy="install g++, or --set train.torch_compile=false",

@@ -79,6 +79,7 @@ def train_part(
     if not trained:
         raise ModelError(
             "freeze.trainable_layers is 0 and freeze.trainable_modules is empty: nothing would be trained",
+            code="nothing-trained",
             remedy="set one of them",
         )
     for weight in model.parameters():
@@ -93,6 +94,7 @@ def _last(stack: Stack, count: int) -> Iterator[nn.Parameter]:
     if count > len(stack.layers):
         raise ModelError(
             f"freeze.trainable_layers is {count}, the model has {len(stack.layers)} layers",
+            code="nothing-trained",
             expected=f"at most {len(stack.layers)}",
             remedy="--set train.method=full trains everything",
         )
@@ -109,6 +111,7 @@ def _named(model: PreTrainedModel, section: FreezeSection) -> Iterator[nn.Parame
             names = dict.fromkeys(re.sub(r"\.\d+\.", ".*.", name) for name in weights)
             raise ModelError(
                 f"the pattern {pattern!r} of freeze.trainable_modules fits no weight of the model",
+                code="nothing-trained",
                 expected=f"some of: {', '.join(names)}",
                 remedy="mend the pattern; * stands for any characters",
             )
@@ -121,6 +124,7 @@ def _refuse_frozen_embeddings(model: PreTrainedModel, trained: set[int]) -> None
     if names:
         raise ModelError(
             f"the embeddings of tokens.new_tokens would stay frozen: {', '.join(names)}",
+            code="nothing-trained",
             expected="embeddings that are trained",
             remedy=f"--set 'freeze.trainable_modules=[{', '.join(names)}]', or train.method=lora, which trains their "
             "rows alone",

@@ -20,6 +20,7 @@ def layers_of(model: PreTrainedModel) -> tuple[nn.Module, nn.ModuleList]:
                 return owner, child
     raise ModelError(
         f"no list of {count} layers is found in {type(decoder).__name__}",
+        code="unsupported-model",
         place="train",
         expected="a decoder whose layers stand in one list: freeze, muon and torch_compile need them",
         remedy="--set train.method=lora, train.optim=adamw or train.torch_compile=false",

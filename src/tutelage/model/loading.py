@@ -103,6 +103,7 @@ def load_tokenizer(section: ModelSection, *, new_tokens: Sequence[str] = ()) -> 
     if not isinstance(backend, Tokenizer):
         raise ModelError(
             f"the tokenizer is a {type(wrapped).__name__} without a fast backend",
+            code="unsupported-model",
             place=place,
             expected="a tokenizer.json",
             remedy="convert it once: AutoTokenizer.from_pretrained(DIR).save_pretrained(DIR)",
@@ -261,6 +262,7 @@ def _refuse_missing(names: Sequence[str], section: ModelSection) -> None:
     if names:
         raise ModelError(
             f"the files lack {len(names)} of the model's weights: {', '.join(names[:3])}{', ...' * (len(names) > 3)}",
+            code="model-files",
             place=section.name_or_path,
             expected="every weight of the architecture that config.json names",
             remedy="fetch the model again; an encoder, or a model without its output head, cannot be fine-tuned here",
@@ -290,6 +292,7 @@ def _chain(section: ModelSection) -> list[_Part]:
         if name in seen:
             raise ModelError(
                 f"adapters that stand on each other: {' -> '.join([*seen, name])}",
+                code="adapter",
                 place=file,
                 expected="a chain of adapters that ends on a model",
                 remedy="name the base that each was trained on as base_model_name_or_path",
@@ -317,11 +320,12 @@ def _base_of(adapter: Mapping[str, Any], section: ModelSection, file: str) -> Mo
     adapter; and an adapter from the Hub names no folder of this machine."""
     base, revision = adapter.get("base_model_name_or_path"), adapter.get("revision")
     if not isinstance(base, str) or not base:
-        raise ModelError("the adapter does not say which model it belongs to", place=file)
+        raise ModelError("the adapter does not say which model it belongs to", code="adapter", place=file)
     local = trust.looks_local(base)
     if local and not Path(base).exists():
         raise ModelError(
             f"the base of the adapter is gone: there is no {base!r}",
+            code="adapter",
             place=file,
             expected="the folder or Hub id that the adapter was trained on",
             remedy=f"put it back, or name its new place as base_model_name_or_path in {file}",
@@ -329,12 +333,15 @@ def _base_of(adapter: Mapping[str, Any], section: ModelSection, file: str) -> Mo
     if local and not Path(locate(section.name_or_path)).is_dir():
         raise ModelError(
             f"an adapter from the Hub names a folder of this machine as its base: {base!r}",
+            code="adapter",
             place=file,
             expected="the Hub id of a model",
             remedy="fetch the adapter into a folder, and name its base in adapter_config.json there",
         )
     if not (revision is None or (isinstance(revision, str) and ".." not in revision)):
-        raise ModelError(f"revision is {revision!r}", place=file, expected="a branch, tag or commit of the base")
+        raise ModelError(
+            f"revision is {revision!r}", code="model-files", place=file, expected="a branch, tag or commit of the base"
+        )
     return section.model_copy(update={"name_or_path": base, "revision": revision})
 
 
@@ -343,6 +350,7 @@ def _cannot_load(what: str, section: ModelSection, error: Exception) -> ModelErr
     if trust.looks_local(place) and not Path(place).exists():
         return ModelError(
             f"no {what} at {place!r}",
+            code="model-files",
             expected="a model folder, a Hub id as org/name, or pupil",
             remedy=f"check the path; {BUNDLED!r} is bundled",
         )
@@ -350,8 +358,10 @@ def _cannot_load(what: str, section: ModelSection, error: Exception) -> ModelErr
     if trust.ASKS_FOR_TRUST in str(error):
         return trust.code_refused(section, place)
     if what == "model" and (broken := trust.broken_weights(place)):
-        return ModelError(f"weights that cannot be read: {broken}", place=place, remedy="fetch the file again")
+        return ModelError(
+            f"weights that cannot be read: {broken}", code="model-files", place=place, remedy="fetch the file again"
+        )
     if what == "model" and not Path(place).is_dir() and "safetensors" in lines[0]:
         remedy = f"hf download {place} --local-dir DIR, and name DIR: the command that converts its weights is told"
-        return ModelError(f"no weights as safetensors: {lines[0]}", place=place, remedy=remedy)
-    return ModelError(f"the {what} cannot be loaded: {lines[0]}", place=place)
+        return ModelError(f"no weights as safetensors: {lines[0]}", code="pickled-weights", place=place, remedy=remedy)
+    return ModelError(f"the {what} cannot be loaded: {lines[0]}", code="model-files", place=place)

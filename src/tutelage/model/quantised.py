@@ -63,6 +63,7 @@ def refuse_without_adapters(recipe: Recipe) -> None:
     if recipe.model.quantization is not None and recipe.train.method != "lora":
         raise RecipeError(
             f"model.quantization is {recipe.model.quantization}, train.method is {recipe.train.method}",
+            code="recipe-value",
             expected="train.method lora: weights of 4 or 8 bits cannot be trained, only adapters on them",
             remedy="--set train.method=lora, or leave out model.quantization",
         )

@@ -118,6 +118,7 @@ class TrunkStore:
         except OSError as error:
             raise TrainingError(
                 f"the outputs of the frozen layers cannot be kept: {error.strerror}",
+                code="cannot-write",
                 place=str(self._files[0]),
                 remedy="free some space and go on with --resume, or start with freeze.cache_trunk=never",
             ) from None

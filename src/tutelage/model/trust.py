@@ -64,9 +64,16 @@ def read_json(place: str, name: str, *, revision: str | None) -> Mapping[str, An
     try:
         tree = json.loads(Path(file).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"not readable as JSON: {error}", place=file, remedy="fetch or write the file again") from None
+        raise ModelError(
+            f"not readable as JSON: {error}", code="model-files", place=file, remedy="fetch or write the file again"
+        ) from None
     if not isinstance(tree, dict):
-        raise ModelError(f"a {type(tree).__name__} where an object should be", place=file, expected="a JSON object")
+        raise ModelError(
+            f"a {type(tree).__name__} where an object should be",
+            code="model-files",
+            place=file,
+            expected="a JSON object",
+        )
     return tree
 
 
@@ -99,6 +106,7 @@ def code_refused(section: ModelSection, place: str) -> ModelError:
     name = section.name_or_path
     return ModelError(
         f"the model needs Python code of its own: {', '.join(code_of(section, place))}",
+        code="foreign-code",
         place=place,
         expected="a model that transformers knows; code of a model can do on this machine whatever you can",
         remedy=f"read that code; to run it: --set {shlex.quote(f'model.trust_remote_code={name}')}",
@@ -156,7 +164,12 @@ def _full(place: str) -> str:
 def _no_folder(place: str) -> ModelError:
     if Path(place).suffix in _PICKLED:
         return _pickled([Path(place)], Path(place).with_name(WEIGHTS))
-    return ModelError("a file where a model should be", place=place, expected="a folder with config.json and weights")
+    return ModelError(
+        "a file where a model should be",
+        code="model-files",
+        place=place,
+        expected="a folder with config.json and weights",
+    )
 
 
 def _pickled(pickles: Sequence[Path], target: Path) -> ModelError:
@@ -170,6 +183,7 @@ def _pickled(pickles: Sequence[Path], target: Path) -> ModelError:
     )
     return ModelError(
         f"pickled weights, which can execute code when they are opened: {', '.join(file.name for file in pickles)}",
+        code="pickled-weights",
         place=str(pickles[0].parent),
         expected=f"weights as safetensors ({target.name})",
         remedy=f"python -c {shlex.quote(code)}",
@@ -182,6 +196,7 @@ def _check_file_names(tree: Mapping[str, Any], place: str) -> None:
             if _leaves(name):
                 raise ModelError(
                     f"{key} names a file outside of the model's folder: {name!r}",
+                    code="outside-of-folder",
                     place=place,
                     expected="names of files beside it",
                     remedy="do not use this model; where it is your own, put the file beside the others",
@@ -189,6 +204,7 @@ def _check_file_names(tree: Mapping[str, Any], place: str) -> None:
             if key in _NAMING_WEIGHTS and not name.endswith((".safetensors", ".safetensors.index.json")):
                 raise ModelError(
                     f"{key} names weights that are no safetensors: {name!r}",
+                    code="pickled-weights",
                     place=place,
                     expected="weights as safetensors",
                     remedy=f"remove {key}, and convert the weights as told then",
@@ -201,7 +217,10 @@ def _refuse_kernels(tree: Any, place: str) -> None:
     for key, value in pairs:
         if isinstance(value, str) and "_implementation" in str(key) and "/" in value:
             raise ModelError(
-                f"{key} names native code of the Hub: {value!r}", place=place, remedy=f"remove {key} from the file"
+                f"{key} names native code of the Hub: {value!r}",
+                code="foreign-code",
+                place=place,
+                remedy=f"remove {key} from the file",
             )
         _refuse_kernels(value, place)
 
@@ -214,6 +233,7 @@ def _refuse_other_repositories(section: ModelSection, trees: Mapping[str, Any], 
                 allowed = ", ".join([*section.trust_remote_code, repository])
                 raise ModelError(
                     f"the code of the model is another's: {repository}",
+                    code="foreign-code",
                     place=place,
                     expected="code of a model that is trusted by name",
                     remedy=f"read that code; to run it: --set {shlex.quote(f'model.trust_remote_code=[{allowed}]')}",

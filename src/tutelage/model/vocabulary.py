@@ -25,13 +25,16 @@ def add_tokens(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> tupl
     """
     for number, text in enumerate(texts):
         if not text.strip():
-            raise RecipeError(f"{text!r} is empty", place=PLACE, remedy=f"remove it from {PLACE}")
+            raise RecipeError(f"{text!r} is empty", code="new-tokens", place=PLACE, remedy=f"remove it from {PLACE}")
         if text in texts[:number]:
-            raise RecipeError(f"{text!r} is named twice", place=PLACE, remedy="name it once")
+            raise RecipeError(f"{text!r} is named twice", code="new-tokens", place=PLACE, remedy="name it once")
         known = _known_id(tokenizer, text)
         if known is not None:
             raise RecipeError(
-                f"{text!r} is a token already, with the id {known}", place=PLACE, remedy=f"remove it from {PLACE}"
+                f"{text!r} is a token already, with the id {known}",
+                code="new-tokens",
+                place=PLACE,
+                remedy=f"remove it from {PLACE}",
             )
     tokenizer.add_tokens([AddedToken(text, special=True, normalized=False) for text in texts], special_tokens=True)
     return tuple(int(tokenizer.convert_tokens_to_ids(text)) for text in texts)
@@ -85,6 +88,7 @@ def trained_rows(model: PreTrainedModel, ids: Sequence[int]) -> dict[str, list[i
         if head.bias is not None:
             raise ModelError(
                 f"{PLACE} with train.method lora: the model's output head has a bias",
+                code="new-tokens",
                 expected="an output head without bias",
                 remedy="--set train.method=full",
             )

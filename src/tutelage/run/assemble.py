@@ -73,6 +73,7 @@ def speech(recipe: Recipe) -> Speech:
     if not made.stop_ids:
         raise TemplateError(
             "generation would never stop: neither template nor tokenizer has an end token",
+            code="no-end-token",
             place=template.name,
             expected="an eos_token in the tokenizer",
         )
@@ -86,6 +87,7 @@ def _max_length(recipe: Recipe, context: int | None) -> int:
     if context is not None and wanted > context:
         raise RecipeError(
             f"tokens.max_length is {wanted}, the model was made for {context} tokens",
+            code="recipe-value",
             expected=f"at most {context}",
             remedy=f"--set tokens.max_length={context}",
         )

@@ -67,7 +67,11 @@ def compare(
         DataError: no question in the data.
     """
     if len(models) < 2 or len(set(models)) < len(models):
-        raise RecipeError(f"models: {', '.join(models)}", expected="at least two different models, the base first")
+        raise RecipeError(
+            f"models: {', '.join(models)}",
+            code="recipe-value",
+            expected="at least two different models, the base first",
+        )
     terminal = terminal or Terminal()
     questions = _questions(recipe)
     sections = [recipe.model.model_copy(update={"name_or_path": name}) for name in models]
@@ -94,7 +98,7 @@ def _questions(recipe: Recipe) -> list[Question]:
     made = [question_of(row) for row in rows if isinstance(row, Conversation)]
     asked = {question.row: question for question in made if question is not None}
     if not asked:
-        raise DataError("no row holds a question with an answer", place=recipe.data.sources[0].path)
+        raise DataError("no row holds a question with an answer", code="no-rows", place=recipe.data.sources[0].path)
     kept = choose(list(asked), count=recipe.evaluate.num_questions, seed=recipe.seed)
     return [asked[row] for row in kept]
 

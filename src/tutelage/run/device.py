@@ -36,6 +36,7 @@ def refuse_what_it_cannot(section: TrainSection) -> None:
     if section.dtype == "fp16" and here.type != "cuda":
         raise RecipeError(
             f"fp16 is trained on CUDA GPUs; this run computes on {here.type}, which has no fast fp16 products",
+            code="machine-cannot",
             place="train.dtype",
             expected="bf16 or fp32",
             remedy=f"--set train.dtype={'bf16' if has_fast_bf16() else 'fp32'}, or leave it at auto",
@@ -48,6 +49,7 @@ def _refuse_recomputed(section: TrainSection) -> None:
     if section.gradient_checkpointing != "none":
         raise RecipeError(
             f"train.gradient_checkpointing is {section.gradient_checkpointing}: recomputed layers cannot be compiled",
+            code="machine-cannot",
             place="train.torch_compile",
             expected="one of the two",
             remedy="--set train.torch_compile=false saves more memory, train.gradient_checkpointing=none more time",

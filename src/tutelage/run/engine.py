@@ -153,6 +153,7 @@ def _refuse_unknown_ids(recipe: Recipe, prepared: Prepared, *, new_ids: Sequence
     if prepared.store.largest_id >= known:
         raise ModelError(
             f"the tokenizer writes the id {prepared.store.largest_id}, the model knows {known} tokens",
+            code="tokenizer-mismatch",
             place=recipe.model.name_or_path,
             expected="the tokenizer that belongs to the model",
             remedy="name a template whose special tokens the model knows, or use a base with a larger vocabulary",

@@ -35,6 +35,7 @@ def claimed(recipe: Recipe, *, resume: bool, terminal: Terminal) -> Iterator[Pat
     except OSError as error:
         raise TrainingError(
             f"the output folder cannot be written: {error.strerror}",
+            code="cannot-write",
             place=str(output),
             remedy="--set output_dir=ANOTHER/FOLDER",
         ) from None
@@ -54,6 +55,7 @@ def _locked(output: Path) -> int:
         os.close(lock)
         raise TrainingError(
             f"another run is at work in this folder (process {holder or 'unknown'})",
+            code="folder-in-use",
             place=str(output),
             remedy="wait for it, or --set output_dir=ANOTHER/FOLDER",
         ) from None

@@ -141,6 +141,7 @@ def refuse_too_large(language_model: CausalLM, optim: str) -> None:
     if needed > ROOM * there:
         raise TrainingError(
             f"weights, gradients and the optimizer's moments take {needed:.1f} GiB; there are {there:.1f} GiB",
+            code="not-enough-memory",
             place="train",
             expected=f"at most {ROOM:.0%} of what there is, and room for activations",
             remedy="--set train.method=lora, a smaller model, or train.optim=adafactor",
@@ -156,6 +157,7 @@ def refuse_what_will_not_do(expected: Forecast, output: Path) -> None:
     if expected.disk_gib > ROOM * expected.free_gib:
         raise TrainingError(
             f"the run needs {expected.disk_gib:.2f} GiB of disk; {expected.free_gib:.2f} GiB are free",
+            code="not-enough-disk",
             place=str(output),
             expected=f"at most {ROOM:.0%} of what is free",
             remedy="--set output_dir=ANOTHER/DISK, or a smaller train.save_total_limit",
@@ -163,6 +165,7 @@ def refuse_what_will_not_do(expected: Forecast, output: Path) -> None:
     if expected.peak_gib > ROOM * expected.memory_gib:
         raise TrainingError(
             f"the run takes {expected.peak_gib:.2f} GiB of memory; there are {expected.memory_gib:.2f} GiB",
+            code="not-enough-memory",
             place="train",
             expected=f"at most {ROOM:.0%} of what there is",
             remedy="--set train.per_device_train_batch_size=auto, or train.gradient_checkpointing=full",

@@ -37,7 +37,9 @@ def init(data: str, *, model: str = "pupil", output: str = "recipe.yaml", termin
     """
     path = Path(output)
     if path.exists():
-        raise RecipeError("the file exists already", place=output, remedy="--output ANOTHER.yaml, or remove it")
+        raise RecipeError(
+            "the file exists already", code="cannot-write", place=output, remedy="--output ANOTHER.yaml, or remove it"
+        )
     recipe = build({"data": {"sources": [data]}, "model": {"name_or_path": model}})
     seen = inspect(recipe, with_model=False, terminal=terminal)
     seen.ledger.check(recipe.data.max_lost_share)

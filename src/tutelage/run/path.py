@@ -51,7 +51,7 @@ def _understood(
         samples = [row for row in first if isinstance(row, Row)]
         if not samples and isinstance(first[0], Dropped):
             found = f"none of the first {len(first):,} rows can be read; this one: {first[0].detail}"
-            raise DataError(found, place=str(first[0].place), expected="rows", remedy="mend the file")
+            raise DataError(found, code="no-rows", place=str(first[0].place), expected="rows", remedy="mend the file")
         form = data.recognise(samples, source.columns, name=source.format, group_by=section.group_by)
         formats.append(f"{source.path}: {form.sentence}")
         for row in chain(first, rows):

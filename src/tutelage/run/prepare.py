@@ -214,7 +214,9 @@ def _examples_of(store: TokenStore, rows: npt.NDArray[Any]) -> Numbers:
 
 def _refuse_empty(prepared: Prepared) -> None:
     if not len(prepared.train):
-        raise DataError("no row is left to train on", expected="at least one usable row that is not held out")
+        raise DataError(
+            "no row is left to train on", code="no-rows", expected="at least one usable row that is not held out"
+        )
 
 
 def _key(recipe: Recipe, speech: Speech) -> str:

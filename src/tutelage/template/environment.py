@@ -136,16 +136,19 @@ def compiled(source: str, name: str) -> jinja2.Template:
         TemplateError: the source is empty, too long or not valid Jinja; names the template and the line.
     """
     if not source.strip():
-        raise TemplateError("the template is empty", place=name, expected="Jinja text", remedy=_OTHER_TEMPLATE)
+        raise TemplateError(
+            "the template is empty", code="broken-template", place=name, expected="Jinja text", remedy=_OTHER_TEMPLATE
+        )
     if len(source) > _LONGEST_SOURCE:
         found, expected = f"the template has {len(source):,} characters", f"at most {_LONGEST_SOURCE:,}"
-        raise TemplateError(found, place=name, expected=expected, remedy=_OTHER_TEMPLATE)
+        raise TemplateError(found, code="broken-template", place=name, expected=expected, remedy=_OTHER_TEMPLATE)
     try:
         with limits.Budget(_CONSTANTS):
             return _environment().from_string(source)
     except jinja2.TemplateSyntaxError as error:
         raise TemplateError(
             f"the template is not valid Jinja: {_shown(error.message or '')}{_quoted(source, error.lineno)}",
+            code="broken-template",
             place=f"{name}:{error.lineno}",
             remedy=f"mend the line, or {_OTHER_TEMPLATE}",
         ) from None
@@ -153,6 +156,7 @@ def compiled(source: str, name: str) -> jinja2.Template:
         # Python's own compiler: too many blocks or brackets within each other, or a number of thousands of digits
         raise TemplateError(
             f"the template cannot be compiled: {_shown(str(error) or type(error).__name__)}",
+            code="broken-template",
             place=name,
             expected="a template that is nested less deeply",
             remedy=_OTHER_TEMPLATE,
@@ -215,6 +219,7 @@ def _refusal(error: Exception, source: str, name: str, *, expected: str) -> Temp
     line = _line_of(error)
     return TemplateError(
         f"{_shown(str(error) or type(error).__name__)}{_quoted(source, line)}",
+        code="refused-by-template",
         place=f"{name}:{line}" if line else name,
         expected=expected,
         remedy="change the conversation, give template.arguments, or name another template",

@@ -75,12 +75,14 @@ def _from_path(path: Path) -> str:
             if file.exists() and (file.suffix == ".jinja" or _json(file).get("chat_template")):
                 return _from_path(file)
         expected = " or ".join(file.name for file in held)
-        raise TemplateError("no chat template in this folder", place=str(path), expected=expected)
+        raise TemplateError("no chat template in this folder", code="no-template", place=str(path), expected=expected)
     if path.suffix != ".json":
         return _text(path)
     template = _json(path).get("chat_template")
     if not template:
-        raise TemplateError("no `chat_template` in this file", place=str(path), remedy="name a .jinja file")
+        raise TemplateError(
+            "no `chat_template` in this file", code="no-template", place=str(path), remedy="name a .jinja file"
+        )
     return _default_of(template, str(path))
 
 
@@ -88,14 +90,18 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise TemplateError(f"the template cannot be read: {error}", place=str(path), expected="UTF-8 text") from None
+        raise TemplateError(
+            f"the template cannot be read: {error}", code="no-template", place=str(path), expected="UTF-8 text"
+        ) from None
 
 
 def _json(path: Path) -> Mapping[str, Any]:
     try:
         tree = json.loads(_text(path))
     except json.JSONDecodeError as error:
-        raise TemplateError(f"not valid JSON: {error.msg}", place=f"{path}:{error.lineno}") from None
+        raise TemplateError(
+            f"not valid JSON: {error.msg}", code="no-template", place=f"{path}:{error.lineno}"
+        ) from None
     return tree if isinstance(tree, dict) else {}
 
 
@@ -107,6 +113,7 @@ def _default_of(template: Named, place: str) -> str:
     if "default" not in named:
         raise TemplateError(
             f"several templates, none named default: {', '.join(sorted(named))}",
+            code="no-template",
             place=place,
             remedy="save the one you want as a .jinja file and name it with template.name",
         )
@@ -118,6 +125,7 @@ def _unknown(name: str) -> TemplateError:
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     return TemplateError(
         f"no template named {name!r}, and no such file",
+        code="no-template",
         place="template.name",
         expected=f"a Jinja file or one of {', '.join(names())}",
         remedy=f"{hint}leave it unset to use the tokenizer's own template",

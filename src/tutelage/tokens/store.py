@@ -163,6 +163,7 @@ class StoreWriter:
             if not (self._folder / "store.json").exists():
                 raise DataError(
                     f"the token store cannot be put there: {error.strerror}",
+                    code="cannot-write",
                     place=str(self._folder),
                     remedy=f"rm -r {self._folder}",
                 ) from None
@@ -186,7 +187,9 @@ def _side_car(folder: Path) -> dict[str, Any]:
 
 
 def _damaged(file: Path, problem: str) -> DataError:
-    return DataError(f"the token store is damaged: {problem}", place=str(file), remedy=f"rm -r {file.parent}")
+    return DataError(
+        f"the token store is damaged: {problem}", code="token-store", place=str(file), remedy=f"rm -r {file.parent}"
+    )
 
 
 class _Column:

@@ -134,6 +134,7 @@ class Checkpoints:
             return Start(path, TrainState(**content["state"]), tuple(broken))
         raise TrainingError(
             "; ".join(broken) if broken else "there is no checkpoint to resume from",
+            code="nothing-to-resume",
             place="" if broken else str(self.folder),
             expected="a whole checkpoint",
             remedy="train without --resume",
@@ -146,6 +147,7 @@ class Checkpoints:
             lines = "; ".join(f"{key}: then {saved.get(key)!r}, now {now.get(key)!r}" for key in differing)
             raise TrainingError(
                 f"the checkpoint belongs to another run ({lines})",
+                code="another-run",
                 place=str(path),
                 remedy="resume with the recipe and data of that run, or choose another output_dir",
             )

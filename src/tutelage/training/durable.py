@@ -30,7 +30,11 @@ def writing(what: str, place: Path, *, remedy: str) -> Iterator[None]:
         yield
     except (OSError, SafetensorError) as error:
         raise TrainingError(
-            f"{what} cannot be written: {error}", place=str(place), expected="room on the disk", remedy=remedy
+            f"{what} cannot be written: {error}",
+            code="cannot-write",
+            place=str(place),
+            expected="room on the disk",
+            remedy=remedy,
         ) from error
 
 

@@ -157,7 +157,7 @@ def fit(job: Job, *, resume_from: Start | None = None) -> Outcome:
             if stopped_early:
                 break
             if stops:
-                raise Stopped(f"stopped after step {state.step} of {job.total_steps}, which is saved")
+                raise Stopped(f"stopped after step {state.step} of {job.total_steps}, which is saved", code="stopped")
     tokens = state.tokens - first.tokens
     return Outcome(state, tuple(losses), tokens, meter.seconds, meter.speed(), stopped_early, skipped)
 
@@ -196,6 +196,7 @@ def refuse_not_a_number(result: StepResult, job: Job, *, step: int) -> None:
     rows = sorted({row for batch in job.plan.step(step) for row in batch.rows})
     raise TrainingError(
         f"the {what} (rows {rows[:20]}{' ...' if len(rows) > 20 else ''})",
+        code="not-a-number",
         expected="a finite number",
         remedy=f"lower train.learning_rate (now {job.section.learning_rate:g}) or look at these rows; "
         f"checkpoints up to this step are kept in {job.checkpoints.folder}",

@@ -49,6 +49,7 @@ def refuse_optimizer(section: TrainSection, device: torch.device) -> None:
     if section.optim.startswith("paged") and device.type != "cuda":
         raise RecipeError(
             f"{section.optim} pages its moments between GPU and main memory; this run computes on {device.type}",
+            code="machine-cannot",
             place="train.optim",
             expected="a CUDA GPU",
             remedy="train.optim: adamw_8bit has the same moments in 8 bits",

@@ -79,6 +79,7 @@ def _refusal(section: TrainSection, why: str) -> RecipeError:
     known = [one for one in inspect.signature(_FUNCTIONS[name]).parameters if one not in _OURS]
     return RecipeError(
         f"lr_scheduler_kwargs {section.lr_scheduler_kwargs} do not fit the schedule {name}: {why}",
+        code="recipe-value",
         place="train.lr_scheduler_kwargs",
         expected=f"some of: {', '.join(known)}" if known else "none: this schedule has no arguments",
         remedy="mend train.lr_scheduler_kwargs, or choose another train.lr_scheduler_type",

@@ -137,6 +137,7 @@ def _finer(batches: Sequence[Batch], halvings: int, *, parts: int, reason: str) 
     longest = max(max(batch.row_lengths) for batch in batches)
     raise TrainingError(
         f"memory runs out on a single row ({longest:,} tokens in the step's longest): {reason}",
+        code="not-enough-memory",
         place="train",
         expected="room for the forward and backward pass of one row",
         remedy="--set train.gradient_checkpointing=full, a smaller tokens.max_length, or train.method=lora",
