@@ -2,6 +2,8 @@
 
 import sys
 
+LOCKS = sys.platform != "win32"  # whether `lock` does anything
+
 if sys.platform != "win32":
     import fcntl
     import resource

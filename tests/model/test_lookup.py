@@ -1,10 +1,12 @@
 """Embeddings whose gradient is gathered in place, against torch's own."""
 
 import copy
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from tests.small import examples
@@ -13,6 +15,18 @@ from tutelage.model.lookup import look_up_in_place
 from tutelage.tokens.batches import packed_batch, padded_batch
 
 VOCAB = 60
+
+
+class Operations(TorchDispatchMode):
+    """Notes the names of all operations."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.names.add(str(function))
+        return function(*args, **(kwargs or {}))
 
 
 def small(*, tied: bool, padding: int | None = None) -> LlamaForCausalLM:
@@ -47,6 +61,16 @@ def test_gradients_are_those_of_torch(tied: bool, padding: int | None, fused: bo
     for name, gradient in wanted.items():
         assert float(gradient.abs().max()) > 1e-3
         torch.testing.assert_close(found[name], gradient, rtol=1e-4, atol=1e-6)
+
+
+def test_no_gradient_of_all_rows_is_made() -> None:
+    batch, whole = packed_batch(examples((20, 9), vocab=VOCAB)), "aten.embedding_dense_backward.default"
+    model = small(tied=True)
+    for is_changed in (False, True):
+        assert not is_changed or look_up_in_place(model)
+        with Operations() as seen:
+            CausalLM(model, torch.float32).loss_sum(batch).backward()
+        assert (whole in seen.names) is not is_changed
 
 
 def test_other_embeddings_are_left_alone() -> None:

@@ -43,6 +43,12 @@ def test_the_length_of_a_run(make_recipe, settings: dict[str, Any], steps: int) 
     assert engine_of(recipe).total_steps == steps
 
 
+@pytest.mark.parametrize(("method", "wanted"), [("full", True), ("lora", False)])
+def test_trained_embeddings_gather_their_gradient_in_place(make_recipe, method: str, wanted: bool) -> None:
+    engine = engine_of(make_recipe(questions(9), train={"method": method}))
+    assert ("forward" in vars(engine.language_model.model.get_input_embeddings())) is wanted
+
+
 def test_packing_fills_sequences(make_recipe) -> None:
     packed, padded = (
         engine_of(make_recipe(questions(40), tokens={"packing": wanted, "max_length": 128}, data={"eval_share": 0}))
