@@ -23,6 +23,7 @@ LAZY = {
     "fcntl": "tutelage.posix",
     "resource": "tutelage.posix",
     "bitsandbytes": "tutelage.training.optimizer",
+    "ray": "tutelage.run.curating.workers",
 }
 # Base classes of our own that may be inherited from: the error tree and the sections of the recipe.
 OWN_BASES_ALLOWED = {"tutelage.errors", "tutelage.recipe"}
@@ -39,7 +40,9 @@ MAY_IMPORT = {
     "terminal": set(),
     "posix": set(),
     "loss": set(),
+    "text": set(),
     "data": NOUNS,
+    "curate": NOUNS | {"text"},
     "template": NOUNS,
     "tokens": NOUNS,
     "demo": NOUNS,

@@ -9,7 +9,7 @@ from torch.nn.functional import cross_entropy
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from tutelage import loss
-from tutelage.loss import CROSS_ENTROPY, Head, Objective, loss_sum, token_losses, trained_positions
+from tutelage.loss import CROSS_ENTROPY, Head, Objective, loss_sum, losses, token_losses, trained_positions
 
 N, D, V = 70, 12, 33
 HEADS: dict[str, dict[str, Any]] = {
@@ -227,6 +227,21 @@ def test_dft_pulls_by_probability() -> None:
     plain_N = token_losses(logits_NV, torch.tensor([0, 0]), objective=CROSS_ENTROPY)
     (plain_NV,) = torch.autograd.grad(plain_N.sum(), logits_NV)
     assert float(grad_NV[1].norm()) < 0.05 * float(plain_NV[1].norm())
+
+
+@pytest.mark.parametrize("objective", list(OBJECTIVES))
+@pytest.mark.parametrize("kind", list(HEADS))
+def test_each_position_tells_what_it_adds(kind: str, objective: str, chunk: int) -> None:
+    hidden_ND, targets_N, weights_N, head = given(kind)
+    what = OBJECTIVES[objective]
+    total, losses_N = losses(hidden_ND, targets_N, weights_N=weights_N, head=head, objective=what)
+    assert losses_N.shape == (N,)
+    assert not losses_N.requires_grad
+    for at in range(0, N, 7):
+        one = slice(at, at + 1)
+        alone = by_torch(hidden_ND[one], targets_N[one], weights_N[one], head, what)
+        assert losses_N[at].item() == pytest.approx(alone.item(), rel=1e-4)
+    assert losses_N.sum().item() == pytest.approx(total.item(), rel=1e-6)
 
 
 def test_the_losses_differ() -> None:

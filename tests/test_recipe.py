@@ -116,6 +116,69 @@ def test_a_misspelt_section_of_a_file_is_answered_with_the_right_one(tmp_path: P
         recipes.load(tmp_path / "r.yaml")
 
 
+A, B = {"path": "a.jsonl"}, {"path": "b.jsonl"}
+CONTRADICTIONS: dict[str, tuple[dict[str, object], str, str]] = {
+    "weight and rows": (
+        {"sources": [A, {**B, "weight": 2, "rows": 5}]},
+        "`data.sources.1` has a weight (2) and rows (5)",
+        "remove one of them",
+    ),
+    "weight and temperature": (
+        {"sources": [A, {**B, "weight": 2}], "temperature": 3},
+        "`data.sources.1.weight` and `data.temperature` (3.0) both decide",
+        "remove the weights, or data.temperature",
+    ),
+    "a role and no mode": (
+        {"sources": [{**A, "role": "general"}]},
+        "`data.sources.0.role` is set, but nothing would read it",
+        "set data.mode",
+    ),
+    "a mode and no role": (
+        {"sources": [{**A, "role": "domain"}, B], "mode": "domain"},
+        "`data.sources.1` has no role, and data.mode is domain",
+        "set `data.sources.1.role` to general or domain",
+    ),
+    "continual without replay": (
+        {"sources": [{**A, "role": "domain"}], "mode": "continual"},
+        "data.mode is continual, and no source has the role general",
+        "give the source its role",
+    ),
+    "general without a general source": (
+        {"sources": [{**A, "role": "domain"}], "mode": "general"},
+        "data.mode is general, and no source has the role general",
+        "give the source its role, or choose another data.mode",
+    ),
+    "replay by number and by share": (
+        {"sources": [{**A, "role": "domain"}, {**B, "role": "general", "rows": 5}], "mode": "continual"},
+        "`data.sources.1.rows` (5) and data.replay_share both decide",
+        "remove `data.sources.1.rows`",
+    ),
+    "held-out rows are not mixed": (
+        {"sources": [A], "eval_sources": [{**B, "weight": 1}]},
+        "`data.eval_sources.0.weight` is set, but nothing would read it",
+        "remove data.eval_sources.0.weight",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", list(CONTRADICTIONS))
+def test_a_mixture_that_contradicts_itself_is_refused(what: str) -> None:
+    section, found, remedy = CONTRADICTIONS[what]
+    with pytest.raises(RecipeError) as told:
+        recipes.build({"data": section}, place="my.yaml")
+    assert str(told.value).startswith(f"my.yaml: {found}")
+    assert f"to do: {remedy}" in str(told.value)
+
+
+def test_a_mode_can_be_changed_on_the_command_line() -> None:
+    sources = [{**A, "role": "domain", "weight": 1}, {**B, "role": "general"}]
+    tree = {"data": {"sources": sources, "mode": "continual", "replay_share": 0.2}}
+    assert recipes.build(tree).data.replay_share == 0.2
+    changed = recipes.build(tree, ["data.mode=domain"]).data
+    assert [source.path for source in changed.trained] == ["a.jsonl"]
+    assert changed.replay_share == 0.05, "a share that nothing reads any more is lifted"
+
+
 def test_overrides_that_are_none_are_told() -> None:
     assert "section.key=value" in refusal("train.learning_rate")
     assert "section.key=value" in refusal("=3")

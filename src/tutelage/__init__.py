@@ -10,6 +10,9 @@ os.environ["DISABLE_SAFETENSORS_CONVERSION"] = "1"  # transformers: has a servic
 from tutelage.recipe import Recipe, build, load
 from tutelage.run.chatting import chat
 from tutelage.run.comparing import compare
+from tutelage.run.curating.cleaning import clean
+from tutelage.run.curating.mixing import mix
+from tutelage.run.curating.selecting import select_rows as select
 from tutelage.run.demo import demo
 from tutelage.run.doctoring import doctor
 from tutelage.run.initialising import init
@@ -22,13 +25,16 @@ __all__ = [
     "Recipe",
     "build",
     "chat",
+    "clean",
     "compare",
     "demo",
     "doctor",
     "init",
     "inspect",
     "load",
+    "mix",
     "preflight",
     "preview",
+    "select",
     "train",
 ]

@@ -18,6 +18,13 @@ from tutelage.recipe import Recipe
 from tutelage.run.chatting import chat as run_chat
 from tutelage.run.comparing import compare as run_compare
 from tutelage.run.comparing import show_comparison
+from tutelage.run.curating.cleaning import clean as run_clean
+from tutelage.run.curating.cleaning import show_cleaned
+from tutelage.run.curating.mixing import mix as run_mix
+from tutelage.run.curating.mixing import show_mixed
+from tutelage.run.curating.selecting import By, Wanted, show_selected
+from tutelage.run.curating.selecting import select_rows as run_select
+from tutelage.run.curating.workers import Workers
 from tutelage.run.demo import demo as run_demo
 from tutelage.run.diagnosis import show_diagnosis
 from tutelage.run.doctoring import doctor as run_doctor
@@ -49,6 +56,8 @@ Set = Annotated[
 ]
 Data = Annotated[list[str], typer.Option("--data", help="File, folder, glob or Hub id; repeat for several.")]
 Model = Annotated[str, typer.Option("--model", help="Model folder, Hub id, or pupil.")]
+Processes = Annotated[int | None, typer.Option(min=1, help="Processes that work; unset: one per processor core.")]
+Ray = Annotated[str | None, typer.Option("--ray", metavar="ADDRESS", help="A Ray cluster works; `local` starts one.")]
 Template = Annotated[str | None, typer.Option("--template", help="Library name or Jinja file.")]
 
 
@@ -91,6 +100,65 @@ def data_inspect(
     seen = run_inspect(recipe, with_model=model is not None, rows=rows, terminal=terminal)
     show_inspection(seen, terminal)
     _finish(seen.summary(), json)
+
+
+@data_app.command("clean")
+def data_clean(
+    data: Data,
+    output: Annotated[str, typer.Option(help="Folder for clean.jsonl, dropped.jsonl, ledger and report.")],
+    processes: Processes = None,
+    ray: Ray = None,
+    set_: Set = None,
+    json: Json = False,
+) -> None:
+    """Keep the rows that deserve it, and say why of the others:
+    [bold]tutelage data clean --data rows.jsonl --output clean[/bold]."""
+    terminal = Terminal(json=json)
+    terminate_like_ctrl_c()
+    recipe = _recipe(data, None, None, set_)
+    result = run_clean(recipe, output=output, workers=Workers(processes, ray), terminal=terminal)
+    show_cleaned(result, terminal)
+    _finish(result.summary(), json)
+
+
+@data_app.command("select")
+def data_select(
+    data: Data,
+    rows: Annotated[int, typer.Option("--rows", min=1, max=2**31, help="How many rows are wanted.")],
+    output: Annotated[str, typer.Option(help="Folder for selected.jsonl, ledger and selection.json.")],
+    by: Annotated[By, typer.Option(help="Balanced and best first, or a baseline.")] = "quality",
+    proportion: Annotated[
+        float, typer.Option(min=0, max=1, help="0: every type and topic gives the same; 1: as many as it has.")
+    ] = 0.0,
+    processes: Processes = None,
+    ray: Ray = None,
+    set_: Set = None,
+    json: Json = False,
+) -> None:
+    """So many rows, balanced over types and topics, the best first:
+    [bold]tutelage data select --data clean/clean.jsonl --rows 5000 --output chosen[/bold]."""
+    terminal = Terminal(json=json)
+    terminate_like_ctrl_c()
+    recipe, wanted = _recipe(data, None, None, set_), Wanted(rows, by, proportion)
+    result = run_select(recipe, wanted, output=output, workers=Workers(processes, ray), terminal=terminal)
+    show_selected(result, terminal)
+    _finish(result.summary(), json)
+
+
+@data_app.command("mix")
+def data_mix(
+    recipe: Annotated[str, typer.Argument(help="Recipe file whose data section names the sources and their shares.")],
+    output: Annotated[str, typer.Option(help="Folder for mixed.jsonl and the ledger.")],
+    set_: Set = None,
+    json: Json = False,
+) -> None:
+    """One epoch of several sources in their shares, as one file:
+    [bold]tutelage data mix recipe.yaml --output mixed[/bold]."""
+    terminal = Terminal(json=json)
+    terminate_like_ctrl_c()
+    result = run_mix(recipes.load(recipe, set_ or []), output=output, terminal=terminal)
+    show_mixed(result, terminal)
+    _finish(result.summary(), json)
 
 
 @app.command()

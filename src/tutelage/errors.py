@@ -13,6 +13,7 @@ TutelageError
 
 import os
 import re
+from typing import Any
 
 # Passwords in addresses, and access tokens by the forms that their issuers gave them.
 _SECRETS = re.compile(
@@ -47,6 +48,10 @@ class TutelageError(Exception):
         self.found, self.code, self.place, self.expected, self.remedy = found, code, place, expected, remedy
         super().__init__(found)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        told = {"code": self.code, "place": self.place, "expected": self.expected, "remedy": self.remedy}
+        return _told_again, (type(self), self.found, told)  # so that it can come from another process
+
     def __str__(self) -> str:
         lines = [f"{self.place}: {self.found}" if self.place else self.found]
         if self.expected:
@@ -55,6 +60,12 @@ class TutelageError(Exception):
             lines.append(f"  to do: {self.remedy}")
         lines.append(f"  see: docs/errors.md#{self.code}")
         return redacted("\n".join(lines))
+
+
+def _told_again(kind: type[TutelageError], found: str, told: dict[str, str]) -> TutelageError:
+    error = kind.__new__(kind)
+    TutelageError.__init__(error, found, **told)
+    return error
 
 
 class RecipeError(TutelageError):

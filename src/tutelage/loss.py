@@ -67,6 +67,23 @@ def loss_sum(
 ) -> torch.Tensor:
     """Weighted sum of the losses of N positions, fp32 scalar; divide it by the step's sum of weights (law 5).
 
+    Arguments and gradients as of `losses`, which gives what each position adds as well.
+    """
+    total, _ = losses(hidden_ND, targets_N, weights_N=weights_N, head=head, objective=objective, compiler=compiler)
+    return total
+
+
+def losses(
+    hidden_ND: torch.Tensor,
+    targets_N: torch.Tensor,
+    *,
+    weights_N: torch.Tensor,
+    head: Head,
+    objective: Objective = CROSS_ENTROPY,
+    compiler: str | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Weighted sum of the losses of N positions, fp32 scalar, and what each position adds to it, fp32 (N), no graph.
+
     The head's weight, where it is a leaf, gets its gradient added to `.grad` by `backward()` itself: no gradient of its
     size stands beside the sum. `torch.autograd.grad` does not see it.
 
@@ -77,16 +94,16 @@ def loss_sum(
         compiler: backend of torch.compile for the passes over the logits; None: they run one by one.
     """
     # CPU kernels are kept for every length that they meet: rounded lengths keep a long run's memory small.
-    rest = -len(targets_N) % ROUND
+    count, rest = len(targets_N), -len(targets_N) % ROUND
     hidden_ND, targets_N, weights_N = (
         pad(hidden_ND, (0, 0, 0, rest)),
         pad(targets_N, (0, rest)),
         pad(weights_N, (0, rest)),
     )
-    loss: torch.Tensor = _LinearCrossEntropy.apply(  # type: ignore[no-untyped-call]
+    total, losses_N = _LinearCrossEntropy.apply(  # type: ignore[no-untyped-call]
         hidden_ND, head.weight_VD, head.bias_V, targets_N, weights_N, _Logits(head, objective, compiler)
     )
-    return loss
+    return total, losses_N[:count]
 
 
 def token_losses(logits_NV: torch.Tensor, targets_N: torch.Tensor, *, objective: Objective) -> torch.Tensor:
@@ -118,20 +135,23 @@ class _LinearCrossEntropy(torch.autograd.Function):
         targets_N: torch.Tensor,
         weights_N: torch.Tensor,
         how: _Logits,
-    ) -> torch.Tensor:
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         needs_hidden, needs_weight, needs_bias = ctx.needs_input_grad[:3]
         weight = _taken_over("weight", weight_VD, dtype=hidden_ND.dtype)
         grad_hidden = torch.empty_like(hidden_ND) if needs_hidden else None
         grad_weight = None
         grad_bias = torch.zeros_like(bias_V, dtype=torch.float32) if needs_bias and bias_V is not None else None
         total = torch.zeros((), dtype=torch.float32, device=hidden_ND.device)
+        losses_N = torch.empty_like(weights_N)
         chunk = max(16, CHUNK // weight_VD.shape[0])
         for at in range(0, hidden_ND.shape[0], chunk):
             part = slice(at, at + chunk)
-            count = len(hidden_ND[part])
-            logits_CV = _scratch("logits", (count, len(weight)), like=hidden_ND)
+            shape = len(hidden_ND[part]), len(weight)
+            logits_CV = _scratch("logits", shape, like=hidden_ND, room=chunk * len(weight))
             torch.mm(hidden_ND[part], weight.T, out=logits_CV)
-            total += _to_gradient(logits_CV, targets_N[part], weights_N[part], bias_V=bias_V, how=how)
+            total += _to_gradient(
+                logits_CV, targets_N[part], weights_C=weights_N[part], losses_C=losses_N[part], bias_V=bias_V, how=how
+            )
             if grad_hidden is not None:
                 torch.mm(logits_CV, weight, out=grad_hidden[part])
             if needs_weight:
@@ -140,7 +160,8 @@ class _LinearCrossEntropy(torch.autograd.Function):
                 grad_bias += logits_CV.sum(0, dtype=torch.float32)
         ctx.grads = (grad_hidden, grad_weight, grad_bias)
         ctx.weight_VD, ctx.bias_dtype = weight_VD, None if bias_V is None else bias_V.dtype
-        return total
+        ctx.mark_non_differentiable(losses_N)
+        return total, losses_N
 
     @staticmethod
     def backward(ctx: Any, *grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
@@ -166,7 +187,7 @@ def _with_part(
     if is_only:
         return product_VD
     if sum_VD is None:
-        sum_VD = torch.zeros_like(product_VD, dtype=torch.float32)
+        sum_VD = _lent(product_VD.shape, like=product_VD.new_empty(0, dtype=torch.float32)).zero_()
     _add(sum_VD, product_VD, scale=sum_VD.new_ones(()))
     _give_back(product_VD)
     return sum_VD
@@ -198,15 +219,20 @@ def _add(total_VD: torch.Tensor, part_VD: torch.Tensor, *, scale: torch.Tensor) 
 _KEPT: dict[tuple[str, torch.dtype], torch.Tensor] = {}
 
 
-def _scratch(name: str, shape: tuple[int, ...], *, like: torch.Tensor) -> torch.Tensor:
+def _scratch(name: str, shape: tuple[int, ...], *, like: torch.Tensor, room: int = 0) -> torch.Tensor:
     """Room for numbers that live for one chunk only. On CPU it is used again and again: the C library gives blocks of
-    this size back to the operating system, which would zero each page anew."""
+    this size back to the operating system, which would zero each page anew.
+
+    Args:
+        room: numbers that will be wanted at most, on CPU asked for at once: what grew would leave a hole behind, and
+            what is never written to takes no memory.
+    """
     if like.device.type != "cpu":
         return like.new_empty(shape)
     size = math.prod(shape)
     kept = _KEPT.get((name, like.dtype))
     if kept is None or kept.numel() < size:
-        kept = _KEPT[name, like.dtype] = like.new_empty(size)
+        kept = _KEPT[name, like.dtype] = like.new_empty(max(size, room))
     return kept[:size].view(shape)
 
 
@@ -232,18 +258,22 @@ def _taken_over(name: str, tensor: torch.Tensor, *, dtype: torch.dtype) -> torch
 def _to_gradient(
     logits_CV: torch.Tensor,
     targets_C: torch.Tensor,
-    weights_C: torch.Tensor,
     *,
+    weights_C: torch.Tensor,
+    losses_C: torch.Tensor,
     bias_V: torch.Tensor | None,
     how: _Logits,
 ) -> torch.Tensor:
-    """Loss of a chunk of raw products hidden @ weight.T, which are overwritten by the loss's gradient by them."""
+    """Loss of a chunk of raw products hidden @ weight.T, which are overwritten by the loss's gradient by them; what
+    each position adds to it is written to `losses_C`."""
     block = _block if how.compiler is None else _compiled_block(how.compiler)
     total = torch.zeros((), dtype=torch.float32, device=logits_CV.device)
     rows = max(8, BLOCK.get(logits_CV.device.type, CHUNK) // logits_CV.shape[1])
     for at in range(0, len(logits_CV), rows):
         part = slice(at, at + rows)
-        total += block(logits_CV[part], targets_C[part], weights_C=weights_C[part], bias_V=bias_V, how=how)
+        part_C = block(logits_CV[part], targets_C[part], weights_C=weights_C[part], bias_V=bias_V, how=how)
+        losses_C[part] = part_C
+        total += part_C.sum()
     return total
 
 
@@ -260,7 +290,8 @@ def _block(
     bias_V: torch.Tensor | None,
     how: _Logits,
 ) -> torch.Tensor:
-    """Loss of a few positions, whose raw products are overwritten by the loss's gradient by them; fp32 in between."""
+    """Losses of a few positions, (C), whose raw products are overwritten by the gradient of their sum by them; fp32 in
+    between."""
     head, smoothing = how.head, how.objective.label_smoothing
     logits_CV = raw_CV.float()
     if bias_V is not None:
@@ -282,7 +313,7 @@ def _block(
     sum_C = grad_CV.sum(dim=-1)
     if how.objective.dft:
         weights_C = weights_C * (target_C.exp() / sum_C)
-    loss = ((sum_C.log() - wanted_C) * weights_C).sum()
+    losses_C = (sum_C.log() - wanted_C) * weights_C
     grad_CV *= (weights_C / sum_C)[:, None]
     if smoothing:
         grad_CV -= (weights_C * (smoothing / logits_CV.shape[1]))[:, None]
@@ -295,7 +326,7 @@ def _block(
         target_grad_C *= head.scale
     raw_CV.copy_(grad_CV)
     raw_CV[rows, targets_C] = target_grad_C.to(raw_CV.dtype)
-    return loss
+    return losses_C
 
 
 def trained_positions(hidden_BTD: torch.Tensor, weights_BT: torch.Tensor) -> torch.Tensor:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from tutelage import yaml_values
 from tutelage.errors import RecipeError, redacted
-from tutelage.recipe_faults import Known, explained
+from tutelage.recipe_faults import Known, explained, refuse_mixture
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Decay = Annotated[float, Field(ge=0, lt=1)]
@@ -38,6 +38,10 @@ class Source(Section):
         None, description="column of the file -> what it means, e.g. {Frage: prompt, Antwort: response}"
     )
     weight: float | None = Field(None, gt=0, description="share of this source in the mixture; unset: all rows once")
+    rows: Positive | None = Field(
+        None, description="exactly so many rows of this source in an epoch, instead of weight"
+    )
+    role: Literal["general", "domain"] | None = Field(None, description="what it is for in data.mode")
     split: str | None = Field(None, description="split of a Hub data set; unset: train")
     subset: str | None = Field(None, description="configuration name of a Hub data set")
 
@@ -84,6 +88,18 @@ class DataSection(Section):
     max_rows: Positive | None = Field(None, description="read at most so many rows in all, from the first on")
     max_lost_share: Share = Field(0.05, description="stop before training when a larger share of rows is lost")
     malformed: Literal["refuse", "drop"] = Field("refuse", description="a line that does not parse: stop, or drop it")
+    temperature: float | None = Field(
+        None, gt=0, description="shares of the sources as rows ** (1 / temperature), instead of weights; 1: as they are"
+    )
+    mode: Literal["general", "domain", "mixed", "continual"] | None = Field(
+        None, description="train general or domain sources, both mixed, or domain ones with a replay of general ones"
+    )
+    replay_share: float = Field(0.05, gt=0, lt=1, description="share of general rows in an epoch of mode continual")
+
+    @property
+    def trained(self) -> tuple[Source, ...]:
+        """The sources that the mode trains on, in their order."""
+        return tuple(one for one in self.sources if self.mode not in ("general", "domain") or one.role == self.mode)
 
 
 class TemplateSection(Section):
@@ -204,6 +220,29 @@ class EvaluateSection(Section):
     batch_size: Positive = Field(32, description="questions generated together")
 
 
+class CurateSection(Section):
+    """What `tutelage data clean` keeps."""
+
+    min_relevance: Share = Field(
+        0.7, description="drop rows whose answer fits their prompt no better than this share of answers from elsewhere"
+    )
+    min_completeness: Share = Field(0.6, description="drop rows whose answer is less complete: cut off, a refusal, ...")
+    personal_data: Literal["redact", "drop", "keep"] = Field(
+        "redact",
+        description="e-mail addresses, numbers of cards and identity cards, keys: placeholders, or drop the row",
+    )
+    guard_url: str | None = Field(
+        None, description="endpoint of a guard model (OpenAI-compatible); its key is read from GUARD_API_KEY"
+    )
+    guard_model: str | None = Field(None, description="name of the guard model there; rows it calls unsafe go")
+    deduplicate: bool = Field(
+        True, description="of prompts that are asked in the same or nearly the same words, keep the best row only"
+    )
+    decontaminate: tuple[str, ...] = Field(
+        (), description="evaluation sets whose prompts are not trained on: files, or names of benchmarks as gsm8k"
+    )
+
+
 class Recipe(Section):
     """Everything that decides a run."""
 
@@ -217,6 +256,7 @@ class Recipe(Section):
     freeze: FreezeSection = FreezeSection()
     train: TrainSection = TrainSection()
     evaluate: EvaluateSection = EvaluateSection()
+    curate: CurateSection = CurateSection()
 
 
 def load(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -258,6 +298,10 @@ def build(tree: Mapping[str, Any], overrides: Sequence[str] = (), *, place: str 
         base = _overridden(base, overrides, place=place)
     recipe = _validated(base, place)
     refuse_unused(recipe, place)
+    section = recipe.data
+    refuse_mixture(
+        section.sources, section.eval_sources, mode=section.mode, temperature=section.temperature, place=place
+    )
     return recipe
 
 
@@ -286,8 +330,8 @@ def _overridden(tree: Mapping[str, Any], overrides: Sequence[str], *, place: str
     `lora`); keys that the overrides themselves set are not."""
     merged, said = _copy(tree), _copy({})
     for override in overrides:
-        _apply(merged, override)
-        _apply(said, override)
+        yaml_values.apply(merged, override)
+        yaml_values.apply(said, override)
     yaml_values.check(merged, place)
     _refuse_secrets(merged, place)
     recipe = _validated(merged, place)
@@ -310,8 +354,12 @@ def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
             yield f"{prefix}{key}"
 
 
-def dump(recipe: Recipe) -> str:
-    """The fully resolved recipe as YAML: every key that is read, with its value. Loading it gives the same run."""
+def dump(recipe: Recipe, *, curating: bool = False) -> str:
+    """The fully resolved recipe as YAML: every key that is read, with its value. Loading it gives the same run.
+
+    Args:
+        curating: of a curation; else its section is read by nothing.
+    """
     tree = recipe.model_dump(mode="json")
     for key, (is_read, _) in _READ_WHEN.items():
         if not is_read(recipe):
@@ -320,6 +368,8 @@ def dump(recipe: Recipe) -> str:
             for parent in parents:
                 owner = owner[parent]
             del owner[last]
+    if not curating:
+        del tree["curate"]
     return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)
 
 
@@ -363,6 +413,12 @@ _READ_WHEN: dict[str, tuple[Callable[[Recipe], bool], str]] = {
     "data.eval_share": (lambda r: not r.data.eval_sources, "data.eval_sources gives the held-out rows"),
     "data.max_eval_rows": (lambda r: not r.data.eval_sources, "data.eval_sources gives the held-out rows"),
     "data.group_by": (lambda r: not r.data.eval_sources, "nothing is split off: data.eval_sources is set"),
+    "data.temperature": (
+        lambda r: sum(one.rows is None for one in r.data.trained) > 1,
+        "no two sources share the rows",
+    ),
+    "curate.guard_model": (lambda r: r.curate.guard_url is not None, "curate.guard_url names no endpoint"),
+    "data.replay_share": (lambda r: r.data.mode == "continual", "data.mode is not continual"),
     "template.train_reasoning": (lambda r: r.template.train_on != "all", "template.train_on all trains every token"),
     "train.num_train_epochs": (lambda r: r.train.max_steps is None, "train.max_steps decides the length of the run"),
     "train.eval_steps": (_holds_out, _NOTHING_HELD_OUT),
@@ -390,6 +446,22 @@ def refuse_unused(recipe: Recipe, place: str = "recipe") -> None:
             )
 
 
+def refuse_curation(recipe: Recipe) -> None:
+    """Refuse a key of `curate` that was set: the verb that asks does not curate (law 7).
+
+    Raises:
+        RecipeError: naming the key and the verb that reads it.
+    """
+    for key in _set_keys(recipe):
+        if key.startswith("curate."):
+            raise RecipeError(
+                f"`{key}` is set, but nothing would read it: `tutelage data clean` reads it, training does not",
+                code="unread-key",
+                place="recipe",
+                remedy=f"remove {key}, or give it to tutelage data clean with --set",
+            )
+
+
 def _why_unread(key: str, recipe: Recipe) -> str:
     """Why nothing would read a key; empty where it is read."""
     owner = key if key in _READ_WHEN else key.split(".")[0]
@@ -409,28 +481,3 @@ def _set_keys(section: BaseModel, prefix: str = "") -> Iterator[str]:
 
 def _copy(tree: Mapping[str, Any]) -> dict[str, Any]:
     return {key: _copy(value) if isinstance(value, Mapping) else value for key, value in tree.items()}
-
-
-def _apply(tree: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
-    place = f"--set {override[:100]}"
-    if not equals or not key.strip():
-        found = "no key" if equals else "no value"
-        raise RecipeError(
-            found,
-            code="recipe-value",
-            place=place,
-            expected="section.key=value",
-            remedy="--set train.learning_rate=1e-4",
-        )
-    *parents, last = key.strip().split(".")
-    for parent in parents:
-        tree = tree.setdefault(parent, {})
-        if not isinstance(tree, dict):
-            raise RecipeError(
-                f"`{parent}` is not a section", code="unknown-key", place=place, expected="a key of a section"
-            )
-    try:
-        tree[last] = yaml_values.loaded(text)
-    except yaml.YAMLError:
-        tree[last] = text

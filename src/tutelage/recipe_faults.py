@@ -4,7 +4,7 @@ import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import get_args
+from typing import Protocol, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -129,3 +129,87 @@ def _nearest(path: Sequence[str], known: Sequence[str]) -> str | None:
         if near:
             return names[near[0]]
     return None
+
+
+class Share(Protocol):
+    """A source, as far as it says what part of the mixture it is."""
+
+    @property
+    def weight(self) -> float | None:
+        """Its share."""
+
+    @property
+    def rows(self) -> int | None:
+        """Its rows in an epoch."""
+
+    @property
+    def role(self) -> str | None:
+        """What it is for in a mode."""
+
+
+def refuse_mixture(
+    sources: Sequence[Share], held_out: Sequence[Share], *, mode: str | None, temperature: float | None, place: str
+) -> None:
+    """Refuse settings of a mixture that contradict each other, or that nothing would read.
+
+    Args:
+        sources, held_out: `data.sources` and `data.eval_sources`.
+        mode, temperature: of the section `data`.
+        place: of the recipe.
+
+    Raises:
+        RecipeError: naming the keys that do not go together, and which of them to remove.
+    """
+    for number, source in enumerate(sources):
+        _refuse_contradiction(source, f"data.sources.{number}", mode=mode, temperature=temperature, place=place)
+    for number, source in enumerate(held_out):
+        for key, value in (("weight", source.weight), ("rows", source.rows), ("role", source.role)):
+            if value is not None:
+                name = f"data.eval_sources.{number}.{key}"
+                found = f"`{name}` is set, but nothing would read it: held-out rows are not mixed"
+                raise RecipeError(found, code="unread-key", place=place, remedy=f"remove {name}")
+    missing = {"general", "domain"} if mode in ("mixed", "continual") else {mode}
+    missing -= {source.role for source in sources}
+    if sources and mode is not None and missing:
+        role = min(map(str, missing))
+        raise RecipeError(
+            f"data.mode is {mode}, and no source has the role {role}",
+            code="recipe-value",
+            place=place,
+            expected=f"a source with `role: {role}`",
+            remedy="give the source its role, or choose another data.mode",
+        )
+
+
+def _refuse_contradiction(source: Share, name: str, *, mode: str | None, temperature: float | None, place: str) -> None:
+    """Refuse what a single source says against itself or against the section."""
+    faults = (
+        (
+            source.weight is not None and source.rows is not None,
+            f"`{name}` has a weight ({source.weight:g}) and rows ({source.rows})" if source.weight else "",
+            "remove one of them: rows is an exact number, weight a share of the rest",
+        ),
+        (
+            source.weight is not None and temperature is not None,
+            f"`{name}.weight` and `data.temperature` ({temperature}) both decide the shares",
+            "remove the weights, or data.temperature",
+        ),
+        (
+            source.role is not None and mode is None,
+            f"`{name}.role` is set, but nothing would read it: data.mode is not set",
+            "set data.mode (general, domain, mixed or continual), or remove the roles",
+        ),
+        (
+            source.role is None and mode is not None,
+            f"`{name}` has no role, and data.mode is {mode}",
+            f"set `{name}.role` to general or domain, or remove data.mode",
+        ),
+        (
+            source.rows is not None and source.role == "general" and mode == "continual",
+            f"`{name}.rows` ({source.rows}) and data.replay_share both decide how much is replayed",
+            f"remove `{name}.rows`, or use data.mode mixed",
+        ),
+    )
+    for is_so, found, remedy in faults:
+        if is_so:
+            raise RecipeError(found, code="recipe-value", place=place, remedy=remedy)

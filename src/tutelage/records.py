@@ -12,7 +12,7 @@ Who pads: only `tokens.batches`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -104,6 +104,7 @@ class Conversation:
         text: for plain text, the text that is trained whole; None for conversations.
         group: rows with the same group never stand in both halves of the split.
         source: position of its source in `data.sources`.
+        labels: what the row says of itself in columns of its own: `LABELS` -> text.
     """
 
     row: int
@@ -113,6 +114,10 @@ class Conversation:
     text: str | None = None
     group: str | None = None
     source: int = 0
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+LABELS = ("task_type", "subtype", "domain", "difficulty", "style")
 
 
 @dataclass(frozen=True, slots=True)

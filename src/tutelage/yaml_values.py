@@ -103,3 +103,33 @@ def shown(value: Any) -> str:
     """A value as it is quoted in a message."""
     text = repr(value)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
+def apply(tree: dict[str, Any], override: str) -> None:
+    """Set a key of nested mappings, in place, as `section.key=value` says; the value is YAML, or else text.
+
+    Raises:
+        RecipeError: no key, no value, or a section that is none.
+    """
+    key, equals, text = override.partition("=")
+    place = f"--set {override[:100]}"
+    if not equals or not key.strip():
+        found = "no key" if equals else "no value"
+        raise RecipeError(
+            found,
+            code="recipe-value",
+            place=place,
+            expected="section.key=value",
+            remedy="--set train.learning_rate=1e-4",
+        )
+    *parents, last = key.strip().split(".")
+    for parent in parents:
+        tree = tree.setdefault(parent, {})
+        if not isinstance(tree, dict):
+            raise RecipeError(
+                f"`{parent}` is not a section", code="unknown-key", place=place, expected="a key of a section"
+            )
+    try:
+        tree[last] = loaded(text)
+    except yaml.YAMLError:
+        tree[last] = text

@@ -66,6 +66,7 @@ def test_every_format_is_exercised_above_or_is_text() -> None:
     assert set(FORMATS) == {
         *("messages", "sharegpt", "alpaca", "prompt-response", "prompt-completion", "question-answer"),
         *("query-response", "input-output", "self-instruct", "text"),
+        *("qa", "summarization", "translation", "classification", "generation"),  # test_tasks.py
     }
 
 

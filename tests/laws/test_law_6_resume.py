@@ -177,3 +177,24 @@ def test_a_run_that_had_stopped_early_does_not_go_on(tmp_path: Path) -> None:
     assert resumed.stopped_early
     assert (resumed.state, resumed.losses) == (stopped.state, ())
     assert gap(flat_weights(job), flat_weights(job_of(tmp_path / "new", **plans))) > 0.01
+
+
+def mixture_of(make_recipe, folder: Path, output: str, *, rows: int = 24) -> Recipe:
+    (folder / "more.jsonl").write_text("".join(json.dumps(row) + "\n" for row in questions(8, start=60)))
+    sources = [str(folder / "rows.jsonl"), {"path": str(folder / "more.jsonl"), "rows": rows}]
+    settings = {"max_steps": STEPS, "save_steps": 2, "logging_steps": 3, "per_device_train_batch_size": 2}
+    data = {"sources": sources, "eval_share": 0.2}
+    return make_recipe(questions(30), output_dir=str(folder / output), data=data, train=settings)
+
+
+def test_a_mixture_goes_on_with_the_losses_of_its_sources(make_recipe, tmp_path: Path) -> None:
+    train(mixture_of(make_recipe, tmp_path, "unbroken"), terminal=Listening())
+    logged = [line for line in steady(tmp_path / "unbroken") if "loss" in line]
+    assert [(line["step"], len(line["source_losses"])) for line in logged] == [(3, 2), (6, 2)]
+    with pytest.raises(Killed):
+        train(mixture_of(make_recipe, tmp_path, "broken"), terminal=Deadly(5))
+    with pytest.raises(TrainingError, match=r"data\.sources: then .*'rows': 24.*'rows': 25"):
+        train(mixture_of(make_recipe, tmp_path, "broken", rows=25), terminal=Listening(), resume=True)
+    train(mixture_of(make_recipe, tmp_path, "broken"), terminal=Listening(), resume=True)
+    assert steady(tmp_path / "broken") == steady(tmp_path / "unbroken"), "the sums of step 4, before the kill, count"
+    assert weights_file(tmp_path / "broken") == weights_file(tmp_path / "unbroken")

@@ -15,6 +15,9 @@ from tests.small import Listening, questions
 from tutelage import recipe as recipes
 from tutelage.errors import RecipeError
 from tutelage.recipe import Recipe, Section, Source
+from tutelage.run.curating.cleaning import clean
+from tutelage.run.curating.workers import Workers
+from tutelage.run.preflighting import preflight
 from tutelage.run.training import train
 
 # All keys. Adding one is a reviewed act: say here that it is wanted.
@@ -24,7 +27,7 @@ KEYS = tuple(
     model.name_or_path model.revision model.attn_implementation model.trust_remote_code
     model.quantization
     data.sources data.eval_sources data.eval_share data.max_eval_rows data.group_by data.max_rows data.max_lost_share
-    data.malformed
+    data.malformed data.temperature data.mode data.replay_share
     template.name template.arguments template.system template.train_on template.train_reasoning
     tokens.max_length tokens.packing tokens.new_tokens tokens.cache_dir
     lora.r lora.lora_alpha lora.lora_dropout lora.target_modules lora.use_rslora
@@ -36,9 +39,12 @@ KEYS = tuple(
     train.logging_steps train.eval_steps
     train.save_steps train.save_total_limit train.load_best_model_at_end train.early_stopping_patience
     evaluate.num_questions evaluate.max_new_tokens evaluate.batch_size
+    curate.min_relevance curate.min_completeness curate.personal_data curate.guard_url curate.guard_model
+    curate.deduplicate curate.decontaminate
     """.split()  # noqa: SIM905
 )
-SOURCE_KEYS = ("path", "format", "columns", "weight", "split", "subset")
+CURATE = {key for key in KEYS if key.startswith("curate.")}
+SOURCE_KEYS = ("path", "format", "columns", "weight", "rows", "role", "split", "subset")
 
 # Runs that differ in what they read; each is a short one on a tiny model.
 RUNS: dict[str, dict[str, Any]] = {
@@ -53,6 +59,14 @@ RUNS: dict[str, dict[str, Any]] = {
         "freeze": {"trainable_layers": 1, "trainable_modules": ["lm_head.*"]},
     },
     "held-out files": {"train": {"max_steps": 2}, "data": {"eval_sources": "held.jsonl"}},
+    "continual": {
+        "train": {"max_steps": 2},
+        "data": {
+            "sources": [{"path": "held.jsonl", "role": "general"}, {"path": "rows.jsonl", "role": "domain"}],
+            "mode": "continual",
+            "temperature": 2.0,
+        },
+    },
     "nothing held out": {"train": {"max_steps": 2}, "data": {"eval_share": 0.0}},
     "noisy dft": {
         "train": {
@@ -97,7 +111,10 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:
 
 def recipe_of(make_recipe, folder: Path, run: str) -> Recipe:
     (folder / "held.jsonl").write_text("".join(json.dumps(row) + "\n" for row in questions(3, start=50)))
-    sections = json.loads(json.dumps(RUNS[run]).replace('"held.jsonl"', json.dumps(str(folder / "held.jsonl"))))
+    text = json.dumps(RUNS[run])
+    for name in ("held.jsonl", "rows.jsonl"):
+        text = text.replace(json.dumps(name), json.dumps(str(folder / name)))
+    sections = json.loads(text)
     sections["tokens"] = {**sections.get("tokens", {}), "cache_dir": str(folder / f"{run} tokens")}
     return make_recipe(questions(10), **{**sections, "output_dir": str(folder / run)})
 
@@ -112,10 +129,10 @@ def keys_read(make_recipe, monkeypatch: pytest.MonkeyPatch, folder: Path, run: s
 
 def test_every_key_is_read_in_some_run(make_recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = {run: keys_read(make_recipe, monkeypatch, tmp_path, run) for run in RUNS}
-    assert set().union(*found.values()) == set(KEYS)
+    assert set().union(*found.values()) == set(KEYS) - CURATE
     assert "lora.r" not in found["full and packed"]
     for run, seen in found.items():
-        for key in set(KEYS) - seen:
+        for key in set(KEYS) - CURATE - seen:
             refused(make_recipe, tmp_path, run, key)
 
 
@@ -129,6 +146,23 @@ def refused(make_recipe, folder: Path, run: str, key: str) -> None:
         recipes.build(tree)
 
 
+@pytest.mark.parametrize("key", sorted(CURATE - {"curate.guard_model"}))
+def test_training_refuses_what_only_a_curation_reads(make_recipe, key: str) -> None:
+    section, name = key.split(".")
+    value = Recipe.model_fields[section].annotation.model_fields[name].default
+    recipe = make_recipe(questions(10), curate={name: value})
+    for verb in (train, preflight):
+        with pytest.raises(RecipeError, match=rf"`{key}` is set, but nothing would read it.*data clean"):
+            verb(recipe, terminal=Listening())
+
+
+def test_a_curation_reads_every_key_of_its_own(make_recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = make_recipe(questions(10))
+    with reads(monkeypatch) as seen:
+        clean(recipe, output=tmp_path / "clean", workers=Workers(1), terminal=Listening())
+    assert CURATE - seen == {"curate.guard_model"}, "an endpoint is needed for it: tests/run/curating/test_guarding.py"
+
+
 UNREAD = {
     "lora.r=4": "train.method is not lora",
     "train.method=full lora.lora_dropout=0.1": "train.method is not lora",
@@ -138,6 +172,9 @@ UNREAD = {
     "train.max_steps=3 train.num_train_epochs=2": "train.max_steps decides",
     "data.eval_sources=held.jsonl data.eval_share=0.1": "data.eval_sources gives the held-out rows",
     "data.eval_sources=held.jsonl data.group_by=topic": "nothing is split off",
+    "data.sources=a.jsonl data.temperature=2": "no two sources share the rows",
+    "curate.guard_model=watcher": "names no endpoint",
+    "data.mode=domain data.replay_share=0.1": "data.mode is not continual",
     "template.train_on=all template.train_reasoning=false": "trains every token",
     "evaluate.num_questions=0 evaluate.max_new_tokens=5": "no questions are asked",
     "data.eval_share=0 train.early_stopping_patience=2": "no rows are held out",
@@ -201,8 +238,13 @@ def test_the_resolved_recipe_holds_every_key_that_is_read(make_recipe, tmp_path:
         saved = recipes.flat(recipe)
         assert tuple(saved) == KEYS
         written = yaml.safe_load(text)
-        absent = {key for key in KEYS if "." in key and key.split(".")[1] not in written.get(key.split(".")[0], {})}
-        assert absent == {key for key in KEYS if is_refused(recipe, key)}
+        absent = {
+            key
+            for key in set(KEYS) - CURATE
+            if "." in key and key.split(".")[1] not in written.get(key.split(".")[0], {})
+        }
+        assert "curate" not in written
+        assert absent == {key for key in set(KEYS) - CURATE if is_refused(recipe, key)}
 
 
 def is_refused(recipe: Recipe, key: str) -> bool:

@@ -3,47 +3,14 @@
 import json
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment
 
+from tests.report.elements import ATTACK, Elements
 from tutelage.report import content as c
-from tutelage.report import page
-
-ATTACK = "<script>alert('x')</script><img src=x onerror=alert(1)>\"'"
-VOID = {"meta", "br", "img", "rect", "line", "path", "use", "input", "hr"}
-
-
-class Elements(HTMLParser):
-    """Tags and attributes of a page, and whether every element is closed in order."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.attributes: list[tuple[str, str | None]] = []
-        self.text: list[str] = []
-        self._open: list[str] = []
-        self.feed(text)
-        assert self._open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += attrs
-        if tag not in VOID:
-            self._open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += attrs
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in VOID:
-            assert self._open.pop() == tag, f"</{tag}> closes another element"
-
-    def handle_data(self, data: str) -> None:
-        self.text.append(data)
+from tutelage.report import markup, page
 
 
 def attacked(report: c.Report) -> c.Report:
@@ -226,16 +193,16 @@ def test_all_questions_are_on_the_page_once(make_report: Any) -> None:
 
 def test_long_texts_are_folded_and_whole() -> None:
     for long in ("word " * 100, "汉字" * 100, "line\n" * 30):
-        shown = str(page.clipped(long))
+        shown = str(markup.clipped(long))
         assert shown.startswith("<details")
         assert long.strip() in shown
-    assert "<details" not in page.clipped("汉字" * 50)
-    assert "(empty)" in page.clipped(" \n ")
+    assert "<details" not in markup.clipped("汉字" * 50)
+    assert "(empty)" in markup.clipped(" \n ")
 
 
 def test_wide_characters_count_twice() -> None:
-    assert page.beginning("ab汉字", width=4) == "ab汉"
-    assert page.beginning("abcd", width=4) == "abcd"
+    assert markup.beginning("ab汉字", width=4) == "ab汉"
+    assert markup.beginning("abcd", width=4) == "abcd"
 
 
 def test_files_agree_and_survive_odd_names(make_report: Any, tmp_path: Path) -> None:
@@ -255,7 +222,7 @@ def test_files_agree_and_survive_odd_names(make_report: Any, tmp_path: Path) -> 
 
 
 def test_templates_are_escaped_by_default() -> None:
-    environment: Environment = page._environment()
+    environment: Environment = markup.environment()
     assert environment.from_string("{{ text }}").render(text="<b>") == "&lt;b&gt;"
 
 

@@ -72,6 +72,23 @@ def test_logging_steps_thins_the_file_and_not_the_progress(tmp_path: Path) -> No
     assert [at for at, _ in told] == list(range(1, 8))
 
 
+def test_losses_of_sources_stand_in_the_line_and_in_the_progress(tmp_path: Path) -> None:
+    told: list[str] = []
+    names = ["a/talk.jsonl", "org/maths", "b/empty.csv"]
+    log = MetricsLog(
+        tmp_path, done=0, logging_steps=2, update=lambda _, beside: told.append(beside), note=print, sources=names
+    )
+    for step, sums in enumerate((((3.0, 2.0), (0.0, 0.0)), ((9.0, 4.0), (1.0, 4.0)), ()), start=1):
+        log.step(TrainState(step=step, source_losses=sums), RESULT, learning_rate=1e-3, speed=SPEED)
+    log.close()
+    (line,) = read_metrics(tmp_path)
+    assert line["source_losses"] == {"a/talk.jsonl": 2.25, "org/maths": 0.25}
+    assert told[0] == f"loss 2.500 {beside(SPEED)}"
+    assert told[1] == told[2] == f"loss 2.500 (talk 2.250, maths 0.250) {beside(SPEED)}"
+    board = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    assert [event.value for event in board.Scalars("source_loss/org/maths")] == [0.25]
+
+
 def test_a_resumed_run_has_each_step_once(tmp_path: Path) -> None:
     log_of(tmp_path, range(1, 9))
     with (tmp_path / "metrics.jsonl").open("a", encoding="utf-8") as file:

@@ -126,6 +126,34 @@ def test_weights_mix_the_sources(make_recipe, tmp_path: Path) -> None:
     assert {count for row, count in rows.items() if row >= 20} == {2}
 
 
+def test_a_mode_reads_only_its_sources_and_other_shares_take_the_same_tokens(make_recipe, tmp_path: Path) -> None:
+    (tmp_path / "more.jsonl").write_text("".join(json.dumps(row) + "\n" for row in questions(60, start=50)))
+    first = {"path": str(tmp_path / "rows.jsonl"), "role": "domain"}
+    sources = [{"path": str(tmp_path / "more.jsonl"), "role": "general"}, first]
+
+    def of(mode: str, **settings: Any) -> Prepared:
+        return prepared(
+            make_recipe(questions(38), data={"sources": sources, "eval_share": 0, "mode": mode, **settings})
+        )
+
+    domain = of("domain")
+    assert domain.ledger.rows == 38, "rows of the other sources are not even read: the ledger is of what is trained"
+    assert [(share.name, share.rows) for share in domain.shares] == [(first["path"], 38)]
+    continual = of("continual")
+    general, own = continual.shares
+    assert (general.role, general.held, general.rows) == ("general", 60, 2)
+    assert (own.held, own.rows) == (38, 38)
+    rows = continual.store.rows[continual.train]
+    assert Counter(continual.source_of_row[rows].tolist()) == {0: 2, 1: 38}
+    lengths = continual.store.lengths[continual.train]
+    assert general.tokens == lengths[rows < 60].sum() > 0
+    assert general.tokens + own.tokens == lengths.sum()
+    assert general.token_share + own.token_share == pytest.approx(1)
+    replayed = of("continual", replay_share=0.5)
+    assert replayed.reused
+    assert [share.rows for share in replayed.shares] == [38, 38]
+
+
 def test_held_out_files_are_held_out_whole(make_recipe, tmp_path: Path) -> None:
     same = questions(1)
     (tmp_path / "held.jsonl").write_text("".join(json.dumps(row) + "\n" for row in [*same, *questions(4, start=50)]))

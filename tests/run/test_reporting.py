@@ -77,7 +77,8 @@ def test_the_first_batch_is_told_as_a_whole(read: Read) -> None:
     assert packed.tokens == padded.tokens == sum(one.tokens for one in padded.sequences)
     assert packed.roles == padded.roles
     assert (packed.tokens + packed.padding) % ROUND == 0
-    assert padded.room == max(one.tokens for one in padded.sequences)
+    assert max(one.tokens for one in padded.sequences) == 37, "and rounded up to a multiple of 8"
+    assert padded.room == 40
     assert padded.padding == sum(padded.room - one.tokens for one in padded.sequences) > 0
 
 

@@ -46,8 +46,9 @@ def launch(folder: Path, *launcher: str, settings: list[str]) -> None:
 def test_two_processes_give_the_losses_of_one(tmp_path: Path) -> None:
     rows = [{"prompt": f"Count to {n}.", "response": " ".join(map(str, range(n)))} for n in range(2, 40)]
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "more.jsonl").write_text("".join(json.dumps({**row, "prompt": "Count on."}) + "\n" for row in rows[:9]))
     tree = {
-        "data": {"sources": "rows.jsonl"},
+        "data": {"sources": ["rows.jsonl", {"path": "more.jsonl", "rows": 30}]},
         "train": {"max_steps": 3, "per_device_train_batch_size": 2, "dtype": "fp32", "learning_rate": 1e-3},
         "tokens": {"max_length": 128},
         "evaluate": {"num_questions": 2, "max_new_tokens": 4},
@@ -57,6 +58,10 @@ def test_two_processes_give_the_losses_of_one(tmp_path: Path) -> None:
     launch(tmp_path, "torch.distributed.run", "--nproc-per-node=2", "-m", settings=["output_dir=two"])
     assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), rel=1e-5)
     assert len(losses(tmp_path / "one")) == 3
+    ours, theirs = ([line["source_losses"] for line in steps(tmp_path / run)] for run in ("one", "two"))
+    assert [sorted(line) for line in theirs] == [["more.jsonl", "rows.jsonl"]] * 3
+    for one, two in zip(ours, theirs, strict=True):
+        assert two == pytest.approx(one, rel=1e-5)
     assert counted(tmp_path / "two") == pytest.approx(counted(tmp_path / "one"))
     assert all(line["peak_flops_per_s"] > 0 for run in ("one", "two") for line in steps(tmp_path / run))
     assert (tmp_path / "two" / "report.html").exists()

@@ -66,6 +66,16 @@ def pairs(batch: Batch) -> Counter[tuple[int, int, float]]:
     return Counter(zip(*(field.tolist() for field in fields), strict=True))
 
 
+def test_rows_are_padded_to_few_lengths() -> None:
+    widths = {}
+    for length in (*range(1, 300), 1000, 4095, 4096, 4097):
+        (row,) = examples((length,))
+        widths[length] = padded_batch([row], pad_id=0, round_up=True).token_ids_BT.shape[1]
+    assert all(length <= width <= max(length * 9 / 8, length + 7) for length, width in widths.items())
+    assert len(set(widths.values())) < 40
+    assert widths[4096] == 4096
+
+
 @given(st.lists(st.integers(2, 12), min_size=1, max_size=6), st.integers(0, 99))
 def test_packed_and_padded_train_the_same(lengths: list[int], seed: int) -> None:
     rows = examples(lengths, seed=seed, weighted=True)

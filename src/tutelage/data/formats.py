@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tutelage.data import tasks
 from tutelage.data.turns import check_turns, messages_of
 from tutelage.data.values import Unusable, is_too_deep, optional_text, shown, text_of, tools_of
 from tutelage.errors import DataError
-from tutelage.records import Conversation, Dropped, Message, Row
+from tutelage.records import LABELS, Conversation, Dropped, Message, Row
 
 Fields = Mapping[str, Any]
 _SYSTEM = ("system", "system_prompt")
@@ -26,6 +27,8 @@ class Shape:
         optional: columns that are read where they are present.
         meaning: the columns in words, for the user.
         turns: the turns of a row; for plain text None.
+        signs: columns of which one must be there for the format to be recognised where nobody names it; None: the
+            required ones are enough. Without any, it is never recognised, only named.
     """
 
     name: str
@@ -33,6 +36,7 @@ class Shape:
     optional: tuple[str, ...]
     meaning: str
     turns: Callable[[Fields], tuple[Message, ...]] | None
+    signs: tuple[str, ...] | None = None
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -48,6 +52,11 @@ class Shape:
         """Whether every part is there."""
         present = set(columns)
         return all(present.intersection(names) for names in self.required)
+
+    def is_seen_in(self, columns: Iterable[str]) -> bool:
+        """Whether the columns are unmistakably of this format."""
+        present = set(columns)
+        return self.fits(present) and (self.signs is None or not present.isdisjoint(self.signs))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +88,25 @@ class Format:
         for names in shape.required:
             if not any(name in fields for name in names):
                 raise Unusable("missing column", f"{' or '.join(names)}; the row has {_listed(list(fields))}")
-        group = None if self.group_by is None or self.group_by not in row.fields else str(row.fields[self.group_by])
+        group = (
+            None
+            if self.group_by is None or self.group_by not in row.fields
+            else _printable(str(row.fields[self.group_by]))
+        )
         if shape.turns is None:
             text = _plain_text(fields)
-            return Conversation(row.index, row.place, text=_valid(text), group=group, source=row.source)
+            return Conversation(
+                row.index, row.place, text=_valid(text), group=group, source=row.source, labels=_labels(fields)
+            )
         messages = check_turns(_with_system(fields, shape.turns(fields)))
         tools = tools_of(_first(fields, _TOOLS))
         for message in messages:
             _valid_message(message)
         if tools:
             _valid_json(tools)
-        return Conversation(row.index, row.place, messages, tools, group=group, source=row.source)
+        return Conversation(
+            row.index, row.place, messages, tools, group=group, source=row.source, labels=_labels(fields)
+        )
 
 
 def recognise(
@@ -134,7 +151,7 @@ def recognise(
 
 def _best(rows: Sequence[Fields], found: list[str], *, place: str) -> Shape:
     """The shape that fits most rows; among equals the one that stands first in FORMATS."""
-    counts = {name: sum(shape.fits(row) for row in rows) for name, shape in FORMATS.items()}
+    counts = {name: sum(shape.is_seen_in(row) for row in rows) for name, shape in FORMATS.items()}
     best = max(counts, key=lambda name: counts[name])
     if counts[best] == 0:
         raise _unknown(found, place)
@@ -162,7 +179,7 @@ _MAP = "name what the columns mean, as `columns: {Frage: prompt, Antwort: respon
 def _unknown(found: list[str], place: str) -> DataError:
     known = "; ".join(f"{name} ({shape.needs})" for name, shape in FORMATS.items())
     spelt = {column: column.strip().lower() for column in found if column != column.strip().lower()}
-    fitting = any(shape.fits(spelt.get(column, column) for column in found) for shape in FORMATS.values())
+    fitting = any(shape.is_seen_in(spelt.get(column, column) for column in found) for shape in FORMATS.values())
     names = {meaning for shape in FORMATS.values() for meaning in shape.columns}
     mapping = ", ".join(f"{column}: {meaning}" for column, meaning in spelt.items() if meaning in names)
     remedy = f"`columns: {{{mapping}}}` of the source" if fitting else _MAP
@@ -229,7 +246,8 @@ def _preferred(row: Fields, good: str) -> str:
 
 
 def _sentence(shape: Shape, rows: Sequence[Fields], *, columns: Mapping[str, str]) -> str:
-    unread = [key for key in dict.fromkeys(key for row in rows for key in row) if key not in shape.columns]
+    read = {*shape.columns, *LABELS}
+    unread = [key for key in dict.fromkeys(key for row in rows for key in row) if key not in read]
     mapped = [f"`{column}` read as `{meaning}`" for column, meaning in columns.items()]
     rest = [f"not read: {', '.join(unread)}"] if unread else []
     return _printable("; ".join([f"{shape.name}: {shape.meaning}", *mapped, *rest]))
@@ -258,6 +276,10 @@ def _with_system(fields: Fields, messages: tuple[Message, ...]) -> tuple[Message
     if not system.strip() or any(message.role == "system" for message in messages):
         return messages
     return (Message("system", system), *messages)
+
+
+def _labels(fields: Fields) -> dict[str, str]:
+    return {name: _printable(value) for name in LABELS if isinstance(value := fields.get(name), str) and value.strip()}
 
 
 def _question_and_answer(question: tuple[str, ...], answer: tuple[str, ...]) -> Callable[[Fields], tuple[Message, ...]]:
@@ -374,6 +396,20 @@ def _pair(name: str, *, question: tuple[str, ...], answer: tuple[str, ...]) -> S
     return Shape(name, (question, answer), (*_SYSTEM, *_TOOLS), meaning, _question_and_answer(question, answer))
 
 
+def _task(
+    name: str,
+    required: tuple[tuple[str, ...], tuple[str, ...]],
+    turns: Callable[[Fields], tuple[Message, ...]],
+    *,
+    optional: tuple[str, ...] = (),
+    signs: tuple[str, ...] | None = None,
+) -> Shape:
+    asked, answered = (" or ".join(names) for names in required)
+    about = f", with {' or '.join(optional)}" if optional else ""
+    meaning = f"{asked}{about} -> user, worded as a task; {answered} -> assistant"
+    return Shape(name, required, (*optional, *_SYSTEM, *_TOOLS), meaning, turns, signs)
+
+
 _SHAPES = (
     Shape("messages", (("messages",),), (*_SYSTEM, *_TOOLS), "turns in messages", _turns_in("messages")),
     Shape(
@@ -392,6 +428,13 @@ _SHAPES = (
     ),
     _pair("prompt-response", question=("prompt",), answer=("response",)),
     _pair("prompt-completion", question=("prompt",), answer=("completion",)),
+    _task(
+        "qa",
+        (tasks.QUESTIONS, tasks.ANSWERS),
+        tasks.questioned,
+        optional=tasks.CONTEXTS,
+        signs=("answers", *tasks.CONTEXTS),
+    ),
     _pair("question-answer", question=("question",), answer=("answer",)),
     _pair("query-response", question=("query",), answer=("response",)),
     _pair("input-output", question=("input",), answer=("output", "target")),
@@ -402,6 +445,16 @@ _SHAPES = (
         "instruction with one instance: input -> user, output -> assistant",
         _instances,
     ),
+    _task("summarization", (tasks.DOCUMENTS, tasks.SUMMARIES), tasks.summarized),
+    _task(
+        "translation",
+        (tasks.SOURCES, tasks.TARGETS),
+        tasks.translated,
+        optional=tasks.TARGET_LANGUAGES,
+        signs=(tasks.TRANSLATION,),
+    ),
+    _task("classification", (tasks.LABELLED, tasks.LABELS), tasks.classified, signs=()),
+    _task("generation", (tasks.NOTES, tasks.WRITTEN), tasks.generated, signs=()),
     Shape("text", (("text",),), (), "text, trained whole", None),
 )
 FORMATS: Mapping[str, Shape] = {shape.name: shape for shape in _SHAPES}

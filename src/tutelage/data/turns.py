@@ -82,7 +82,14 @@ def _message(turn: Any, place: str) -> Message:
         tool_call_id=optional_text(turn.get("tool_call_id"), f"tool_call_id of {place}") or None,
         train=_train(turn, place, weight=weight),
         weight=weight,
+        input=_input(turn, content),
     )
+
+
+def _input(turn: Mapping[str, Any], content: str) -> str | None:
+    """The input part of an instruction, where the turn names it and the content ends with it."""
+    named = turn.get("input")
+    return named if isinstance(named, str) and content.endswith(f"\n{named}") else None
 
 
 def _role(turn: Mapping[str, Any], place: str) -> str:

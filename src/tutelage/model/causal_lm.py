@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from transformers import PreTrainedModel
 
-from tutelage.loss import CROSS_ENTROPY, Head, Objective, loss_sum, token_losses, trained_positions
+from tutelage.loss import CROSS_ENTROPY, Head, Objective, losses, token_losses, trained_positions
 from tutelage.model import attention
 from tutelage.model.layers import layers_of
 from tutelage.model.neftune import noisy_embeddings
@@ -28,7 +28,7 @@ class CausalLM:
     Attributes:
         model: the transformers model; with adapters inside it where the method is lora.
         compute_dtype: dtype of matrix products in the forward pass; trained weights stay fp32.
-        fused_head: the head is applied by `loss.loss_sum`; else by the model itself, on trained positions only.
+        fused_head: the head is applied by `loss.losses`; else by the model itself, on trained positions only.
         noise_alpha: NEFTune's noise on the embeddings; only in training mode.
         trunk: outputs of frozen layers that are kept across epochs, for batches of the token store.
         compiler: backend of torch.compile for what the loss does beside its matrix products; None: nothing.
@@ -62,6 +62,10 @@ class CausalLM:
 
     def loss_sum(self, batch: Batch, *, objective: Objective = CROSS_ENTROPY) -> torch.Tensor:
         """Weighted sum of the losses of the batch's trained tokens, fp32 scalar with its graph."""
+        return self.losses(batch, objective=objective)[0]
+
+    def losses(self, batch: Batch, *, objective: Objective = CROSS_ENTROPY) -> tuple[torch.Tensor, torch.Tensor]:
+        """That sum, and what each trained token adds to it: fp32 (N) without graph, in the order of the batch."""
         with torch.autocast(self.device.type, self.compute_dtype, enabled=self.compute_dtype != torch.float32):
             keep = batch.target_weights_BT.flatten().nonzero().squeeze(1)
             targets_N = batch.target_ids_BT.flatten()[keep]
@@ -71,7 +75,7 @@ class CausalLM:
                 assert head is not None, "the engine asks `head_agrees` before it fuses the head"
                 hidden_ND = trained_positions(self.hidden(batch), batch.target_weights_BT)
                 hidden_ND = hidden_ND.to(self.compute_dtype)
-                return loss_sum(
+                return losses(
                     hidden_ND,
                     targets_N,
                     weights_N=weights_N,
@@ -80,7 +84,8 @@ class CausalLM:
                     compiler=self.compiler,
                 )
             logits_NV = self.logits(batch).flatten(0, 1)[keep].float()
-            return (token_losses(logits_NV, targets_N, objective=objective) * weights_N).sum()
+            losses_N = token_losses(logits_NV, targets_N, objective=objective) * weights_N
+            return losses_N.sum(), losses_N.detach()
 
     def hidden(self, batch: Batch) -> torch.Tensor:
         """Hidden states before the head, (B, T, D)."""

@@ -1,1 +1,4 @@
-"""The report of a run: one self-contained HTML file, and the same figures as JSON. It takes what `content` holds."""
+"""Reports, each one self-contained HTML file, and its figures as JSON: of a run (`page`), of a curation (`data_page`).
+
+They take what `content` and `data_content` hold.
+"""

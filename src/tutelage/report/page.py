@@ -1,24 +1,20 @@
-"""The page: content, pictures and template put together; everything from data is escaped."""
+"""The page of a run: content, pictures and template put together; everything from data is escaped."""
 
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from importlib.resources import files
-from itertools import accumulate, chain, takewhile, zip_longest
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any, get_args
-from unicodedata import east_asian_width
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from tutelage.report import figures, wording
 from tutelage.report.content import Change, Curves, Item, Report
+from tutelage.report.markup import environment
 
 VISIBLE_ITEMS = 40
-_LONG, _BEGINNING = 220, 150  # texts wider than that are folded, and show so much; a wide (CJK) character is two
-_LONG_LINES = 6
 
 
 def write(report: Report, folder: Path) -> Path:
@@ -36,7 +32,7 @@ def html(report: Report) -> str:
     shown = choose_visible(items, VISIBLE_ITEMS)
     curves = report.training.curves
     return (
-        _environment()
+        environment()
         .get_template("page.jinja")
         .render(
             report=report,
@@ -78,51 +74,3 @@ def _pictures(curves: Curves) -> Iterator[tuple[str, Markup]]:
     yield "learning rate", Markup(figures.rate_figure(curves))
     yield "tokens per second", Markup(figures.speed_figure(curves))
     yield "gradient norm", Markup(figures.norm_figure(curves))
-
-
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(str(files("tutelage.report"))),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "percent": wording.percent,
-        "interval": wording.interval,
-        "p_value": wording.p_value,
-        "duration": wording.duration,
-        "compact": wording.compact,
-        "language": wording.language,
-        "paired": wording.paired,
-        "arithmetic": wording.arithmetic,
-        "count": lambda number: f"{number:,}",
-        "clipped": clipped,
-        "visible": visible,
-    }
-    return environment
-
-
-def clipped(text: str) -> Markup:
-    """A text without outer white space, folded where it is long: its beginning is shown until it is opened."""
-    shown = text.strip()
-    if not shown:
-        return Markup('<span class="empty">(empty)</span>')
-    if len(beginning(shown, width=_LONG)) == len(shown):
-        return escape(shown)
-    start = beginning(shown, width=_BEGINNING).rstrip()
-    return Markup('<details class="long"><summary><span>{}</span>…</summary>{}</details>').format(start, shown)
-
-
-def beginning(text: str, *, width: int) -> str:
-    """As much of a text as is `width` columns wide (wide characters count twice) and few lines high."""
-    columns = accumulate(2 if east_asian_width(character) in "WF" else 1 for character in text)
-    fitting = sum(1 for _ in takewhile(lambda column: column <= width, columns))
-    return "\n".join(text[:fitting].split("\n")[:_LONG_LINES])
-
-
-def visible(text: str) -> Markup:
-    """The text of a token with what is invisible made visible: ends of line and tabs."""
-    shown = escape(text)
-    return Markup(str(shown).replace("\n", '<i class="mark">↵</i>\n').replace("\t", '<i class="mark">⇥</i>\t'))

@@ -13,6 +13,11 @@ def percent(share: float) -> str:
     return f"{100 * share:.1f}{_NARROW}%"
 
 
+def share_of(count: int, total: int) -> str:
+    """The part of a whole as percent; a dash where there is no whole."""
+    return percent(count / total) if total else "–"
+
+
 def interval(of: Share) -> str:
     """The 95 % interval, as "74.5 to 89.1 %"."""
     return f"{100 * of.low:.1f} to {100 * of.high:.1f}{_NARROW}%"

@@ -13,6 +13,7 @@ from tutelage.training import distributed
 # Keys, and beginnings of keys, that change no weight: where files lie, what is logged, kept or asked.
 _WITHOUT_WEIGHT = (
     "output_dir",
+    "curate.",
     "evaluate.",
     "data.max_lost_share",
     "tokens.cache_dir",

@@ -62,6 +62,8 @@ def _lines(section: BaseModel, prefix: str) -> Iterator[str]:
     indent = "  " if prefix else ""
     for name, value in section:
         key = f"{prefix}{name}"
+        if key == "curate":  # training refuses it: `tutelage data clean` takes it from the command line
+            continue
         description = type(section).model_fields[name].description or ""
         if isinstance(value, Section):
             is_open = any(other.startswith(f"{key}.") for other in _OPEN)

@@ -2,9 +2,10 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 from torch.utils.tensorboard import SummaryWriter
 
@@ -16,6 +17,7 @@ from tutelage.training.loop import metrics_of
 from tutelage.training.step import StepResult
 
 METRICS = "metrics.jsonl"
+MANY_SOURCES = 4  # losses of more do not fit into the progress line
 CURVES = (
     "loss",
     "grad_norm",
@@ -37,10 +39,18 @@ class MetricsLog:
     Args:
         done: steps that the run has behind it.
         note: where people read what they should know.
+        sources: names of the sources, in the order of `TrainState.source_losses`.
     """
 
     def __init__(
-        self, folder: Path, *, done: int, logging_steps: int, update: Update, note: Callable[[str], None]
+        self,
+        folder: Path,
+        *,
+        done: int,
+        logging_steps: int,
+        update: Update,
+        note: Callable[[str], None],
+        sources: Sequence[str] = (),
     ) -> None:
         self._path = folder / METRICS
         with self._writing():
@@ -48,16 +58,22 @@ class MetricsLog:
             self._file = self._path.open("a", encoding="utf-8")
         self._board = Board(folder / "tensorboard", done=done, note=note)
         self._every, self._update, self._note = logging_steps, update, note
-        self._held_out = ""
+        self._sources = tuple(sources)
+        self._held_out = self._of_sources = ""
 
     def step(self, state: TrainState, result: StepResult, *, learning_rate: float, speed: Speed) -> None:
         """An optimizer step is done."""
-        self._update(state.step, f"loss {result.loss:.3f}{self._held_out} {beside(speed)}")
-        if state.step % self._every == 0:
+        is_logged = state.step % self._every == 0
+        by_source = mean_losses(state, self._sources) if is_logged else {}
+        self._of_sources = in_brackets(by_source) or self._of_sources
+        self._update(state.step, f"loss {result.loss:.3f}{self._of_sources}{self._held_out} {beside(speed)}")
+        if is_logged:
             numbers = metrics_of(state, result, learning_rate=learning_rate, speed=speed)
-            self._write(numbers)
+            self._write({**numbers, "source_losses": by_source} if by_source else numbers)
             for name in CURVES:
                 self._board.add(f"train/{name}", numbers[name], step=state.step)
+            for source, loss in by_source.items():
+                self._board.add(f"source_loss/{source}", loss, step=state.step)
 
     def evaluated(self, state: TrainState, loss: float) -> None:
         """The held-out loss has been measured."""
@@ -74,7 +90,7 @@ class MetricsLog:
         self._file.close()
         self._board.close()
 
-    def _write(self, numbers: dict[str, float]) -> None:
+    def _write(self, numbers: Mapping[str, Any]) -> None:
         with self._writing():
             self._file.write(json.dumps(numbers) + "\n")
             self._file.flush()
@@ -125,6 +141,19 @@ def beside(speed: Speed) -> str:
     return f"{speed.tokens_per_s:,.0f} tokens/s{share}{padding}"
 
 
+def mean_losses(state: TrainState, sources: Sequence[str]) -> dict[str, float]:
+    """Source -> mean loss per trained token since the last logging; only those that had such tokens."""
+    sums = zip(sources, state.source_losses, strict=False)  # the last sources may have no row at all
+    return {source: loss / weight for source, (loss, weight) in sums if weight > 0}
+
+
+def in_brackets(losses: Mapping[str, float]) -> str:
+    """The losses of a few sources in the progress line, as " (alpaca 1.234, gsm8k 2.345)"."""
+    few = [f"{Path(source).name.split('.')[0]} {loss:.3f}" for source, loss in losses.items()][:MANY_SOURCES]
+    more = ", ..." if len(losses) > MANY_SOURCES else ""
+    return f" ({', '.join(few)}{more})" if few else ""
+
+
 def _forget_after(path: Path, step: int) -> None:
     """Take out the lines of later steps, and a last line that was cut off when the run was killed."""
     if not path.exists():
@@ -152,7 +181,7 @@ class Silence:
         """Nothing is open."""
 
 
-def read_metrics(folder: Path) -> list[dict[str, float]]:
-    """All lines of a run's metrics.jsonl."""
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """All lines of a run's metrics.jsonl: numbers, and of several sources their losses by name (`source_losses`)."""
     with (folder / METRICS).open(encoding="utf-8") as file:
         return [json.loads(line) for line in file]

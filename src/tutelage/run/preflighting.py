@@ -4,6 +4,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from tutelage import recipe as recipes
 from tutelage.recipe import Recipe
 from tutelage.run.answering import answers_of, load_for_answers
 from tutelage.run.assemble import Speech, speech
@@ -19,7 +20,7 @@ from tutelage.run.forecast import (
 )
 from tutelage.run.metrics import Silence
 from tutelage.run.prepare import Prepared, prepare
-from tutelage.run.training import Run, job_of, tell_prepared
+from tutelage.run.training import Run, job_of, tell_mixture, tell_prepared
 from tutelage.terminal import Terminal
 from tutelage.training.checkpoint import Checkpoints
 from tutelage.training.rehearsal import rehearse
@@ -35,11 +36,13 @@ def preflight(recipe: Recipe, *, terminal: Terminal | None = None) -> Forecast:
     """
     terminal = terminal or Terminal()
     started = time.perf_counter()
+    recipes.refuse_curation(recipe)
     refuse_what_it_cannot(recipe.train)
     spoken = speech(recipe)
     prepared = prepare(recipe, spoken, terminal=terminal)
     tell_prepared(prepared, spoken, terminal=terminal)
     engine = build_engine(recipe, spoken, prepared=prepared, terminal=terminal)
+    tell_mixture(prepared, engine, terminal=terminal)
     refuse_too_large(engine.language_model, recipe.train.optim)
     starting = time.perf_counter() - started
     output = Path(recipe.output_dir)

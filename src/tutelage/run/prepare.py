@@ -21,6 +21,7 @@ from tutelage.records import Dropped, Entry, Question
 from tutelage.run.assemble import Speech
 from tutelage.run.path import Understood, conversations, results
 from tutelage.run.rows import RowReader, RowWriter, choose, question_of
+from tutelage.run.shares import SourceShare, shares_of
 from tutelage.terminal import Terminal, Update
 from tutelage.tokens.encode import Encoded
 from tutelage.tokens.store import StoreWriter, TokenStore, code_version, store_key
@@ -41,6 +42,8 @@ class Prepared:
         formats: per source, the format that was recognised, as a sentence.
         notes: what is told about how texts and tokens were made -> rows concerned.
         reused: the store was there already.
+        shares: what each source gives to an epoch.
+        source_of_row: position in `shares` of each row, by its number; 0 for rows that are not trained.
     """
 
     store: TokenStore
@@ -50,6 +53,8 @@ class Prepared:
     formats: tuple[str, ...]
     notes: dict[str, int]
     reused: bool
+    shares: tuple[SourceShare, ...]
+    source_of_row: Numbers
 
     def questions(self, *, count: int, seed: int) -> list[Question]:
         """Held-out questions, a seeded sample."""
@@ -98,7 +103,7 @@ def _build(recipe: Recipe, speech: Speech, folder: Path, terminal: Terminal) -> 
         RowWriter(writer.work) as kept,
         terminal.progress("preparing rows", recipe.data.max_rows) as update,
     ):
-        rows = conversations(recipe.data, recipe.data.sources, formats=formats)
+        rows = conversations(recipe.data, recipe.data.trained, formats=formats)
         read = _follow(rows, speech, (writer, kept), tally, update)
         eval_from = -1
         if recipe.data.eval_sources:
@@ -181,26 +186,52 @@ def _split(recipe: Recipe, store: TokenStore, ledger: data.Ledger, *, reused: bo
     same = data.overlap(map(str, identities[~is_held].tolist()), map(str, identities[is_held].tolist()))
     if same:
         notes[IDENTICAL] = same
+    mixed = _mixed(recipe, rows[~is_held], sources[~is_held])
+    source_of_row = np.zeros(store.extra["rows"], dtype=np.int64)
+    source_of_row[rows[~is_held]] = sources[~is_held]
     return Prepared(
         store=store,
-        train=_mixed(recipe, store, rows[~is_held], sources[~is_held]),
+        train=_examples_of(store, mixed.rows),
         held_out=_examples_of(store, rows[is_held]),
         ledger=ledger,
         formats=tuple(store.extra["formats"]),
         notes=notes,
         reused=reused,
+        shares=_shares(recipe, store, mixed),
+        source_of_row=source_of_row,
     )
 
 
-def _mixed(recipe: Recipe, store: TokenStore, rows: npt.NDArray[Any], sources: npt.NDArray[Any]) -> Numbers:
-    """Examples of one epoch in the shares that the sources' weights ask for."""
-    weights = [source.weight for source in recipe.data.sources]
-    if all(weight is None for weight in weights):
-        return _examples_of(store, rows)
-    by_source = [rows[sources == number] for number in range(len(weights))]
-    chosen = data.mixture([len(part) for part in by_source], weights, seed=recipe.seed)
-    wanted = np.concatenate([by_source[source][chosen[chosen[:, 0] == source, 1]] for source in range(len(weights))])
-    return _examples_of(store, wanted)
+@dataclass(frozen=True)
+class _Mixed:
+    """The rows of an epoch.
+
+    Attributes:
+        held: rows of each source that may be trained.
+        wanted: rows that each source gives to the epoch.
+        rows: their numbers, by source and then by row; some stand there several times.
+    """
+
+    held: list[int]
+    wanted: Numbers
+    rows: Numbers
+
+
+def _mixed(recipe: Recipe, rows: npt.NDArray[Any], sources: npt.NDArray[Any]) -> _Mixed:
+    """The rows of one epoch as the mixture asks for them."""
+    by_source = [rows[sources == number].astype(np.int64) for number in range(len(recipe.data.trained))]
+    held = [len(part) for part in by_source]
+    wanted = data.epoch_rows(recipe.data, held)
+    starts = np.cumsum(held) - held
+    chosen = data.mixture(held, wanted, seed=recipe.seed)
+    return _Mixed(held, wanted, np.concatenate(by_source)[starts[chosen[:, 0]] + chosen[:, 1]])
+
+
+def _shares(recipe: Recipe, store: TokenStore, mixed: _Mixed) -> tuple[SourceShare, ...]:
+    """What each source is of an epoch, in rows and in tokens."""
+    parts = np.split(mixed.rows, np.cumsum(mixed.wanted)[:-1])
+    tokens = np.array([store.lengths[_examples_of(store, part)].sum() for part in parts], dtype=np.int64)
+    return shares_of(recipe.data.trained, mixed.held, rows=mixed.wanted, tokens=tokens)
 
 
 def _examples_of(store: TokenStore, rows: npt.NDArray[Any]) -> Numbers:
@@ -220,11 +251,13 @@ def _refuse_empty(prepared: Prepared) -> None:
 
 
 def _key(recipe: Recipe, speech: Speech) -> str:
-    keeps = {"max_rows", "malformed", "group_by", "sources", "eval_sources"}
-    every = (*recipe.data.sources, *recipe.data.eval_sources)
+    every = (*recipe.data.trained, *recipe.data.eval_sources)
     return store_key(
         {
-            "data": recipe.data.model_dump(include=keeps),
+            "data": recipe.data.model_dump(include={"max_rows", "malformed", "group_by"}),
+            # What decides the shares of an epoch changes no token.
+            "sources": [source.model_dump(exclude={"weight", "rows", "role"}) for source in recipe.data.trained],
+            "eval_sources": [source.model_dump() for source in recipe.data.eval_sources],
             "content": [_digest(file) for source in every for file in find_files(source)],
             "tokenizer": hashlib.sha256(speech.tokenizer.digest_source.encode()).hexdigest(),
             "template": speech.template.source,

@@ -70,7 +70,7 @@ def preview(recipe: Recipe) -> Previews:
     kept: list[Encoded] = []
     refused: list[Dropped] = []
     understood: dict[int, Conversation] = {}
-    for chunk, made in results(conversations(recipe.data, recipe.data.sources, formats=formats), spoken):
+    for chunk, made in results(conversations(recipe.data, recipe.data.trained, formats=formats), spoken):
         understood.update((row.row, row) for row in chunk if isinstance(row, Conversation))
         kept += [one for one in made if isinstance(one, Encoded)]
         refused += [one for one in made if isinstance(one, Dropped)]

@@ -1,19 +1,14 @@
 """From a finished run to the content of its report."""
 
-import platform
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from tutelage import data
-from tutelage import recipe as recipes
 from tutelage.evaluation.comparison import Comparison
 from tutelage.evaluation.statistics import Proportion, paired
 from tutelage.recipe import Recipe
@@ -21,6 +16,7 @@ from tutelage.records import Generation, Question
 from tutelage.report import content, page
 from tutelage.run.assemble import Speech
 from tutelage.run.metrics import read_metrics
+from tutelage.run.origin import origin
 from tutelage.run.prepare import IDENTICAL, Prepared
 from tutelage.run.readback import BatchReader, ReadBatch, ReadRow, count_roles
 from tutelage.run.rows import RowReader
@@ -30,7 +26,6 @@ from tutelage.training.loop import Outcome
 SAMPLE_ROWS, SAMPLE_TOKENS = 12, 2500  # of the first batch, shown in colour
 LONGEST_SAMPLE = 700  # tokens of one row; the middle of longer ones is left out
 _BINS = 40
-_PACKAGES = ("tutelage", "torch", "transformers", "tokenizers", "peft", "numpy")
 
 
 @dataclass(frozen=True)
@@ -63,7 +58,7 @@ def write_report(output: Path, run: Finished) -> Path:
         first_batch=first_batch(batch),
         samples=tuple(samples(batch)),
         ledger=_ledger(run.prepared, run.spoken),
-        origin=_origin(run.recipe, output),
+        origin=origin(run.recipe, _again(run.recipe, output)),
     )
     return page.write(report, output)
 
@@ -246,30 +241,7 @@ def _lengths(lengths: np.ndarray, max_length: int) -> content.Lengths:
     return content.Lengths(tuple(map(float, edges)), tuple(map(int, counts)), median, longest, max_length)
 
 
-def _origin(recipe: Recipe, output: Path) -> content.Origin:
+def _again(recipe: Recipe, output: Path) -> str:
+    """The command that makes the run again, beside it."""
     again = shlex.quote(f"{recipe.output_dir}-again")
-    return content.Origin(
-        recipe=recipes.dump(recipe),
-        command=f"tutelage train {shlex.quote(str(output / 'recipe.yaml'))} --set output_dir={again}",
-        seed=recipe.seed,
-        date=datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
-        versions=tuple(_versions()),
-    )
-
-
-def _versions() -> Iterator[tuple[str, str]]:
-    for package in _PACKAGES:
-        yield package, version(package)
-    yield "Python", platform.python_version()
-    yield "platform", platform.platform()
-    yield "processor", _processor()
-    if torch.cuda.is_available():
-        yield "GPU", f"{torch.cuda.get_device_name()} (CUDA {torch.version.cuda})"
-
-
-def _processor() -> str:
-    """The processor's name as Linux tells it, elsewhere as Python does."""
-    described = Path("/proc/cpuinfo")
-    lines = described.read_text(encoding="utf-8").splitlines() if described.is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0]} ({len(names)} threads)" if names else platform.processor() or platform.machine()
+    return f"tutelage train {shlex.quote(str(output / 'recipe.yaml'))} --set output_dir={again}"

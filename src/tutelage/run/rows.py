@@ -1,8 +1,10 @@
 """The understood rows of a data set, kept beside its tokens: questions and samples are read back from here."""
 
 import json
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -21,7 +23,7 @@ class RowWriter:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._file = (folder / FILE).open("wb")
-        self._index: list[tuple[int, int]] = []
+        self._rows, self._starts = array("q"), array("q")
         self._end = 0
 
     def __enter__(self) -> "RowWriter":
@@ -33,34 +35,65 @@ class RowWriter:
         self._file.close()
 
     def add(self, conversation: Conversation) -> None:
-        """Append one."""
-        self._index.append((conversation.row, self._end))
+        """Append one; row numbers rise."""
+        assert not self._rows or self._rows[-1] < conversation.row
+        self._rows.append(conversation.row)
+        self._starts.append(self._end)
         self._end += self._file.write(_line(conversation))
 
     def close(self) -> None:
         """Complete the file and its index."""
         self._file.close()
-        np.save(self._folder / OFFSETS, np.asarray(self._index, dtype=np.int64).reshape(-1, 2))
+        np.save(self._folder / OFFSETS, np.stack([self._rows, self._starts], axis=1).astype(np.int64))
 
 
 def _line(conversation: Conversation) -> bytes:
     try:
         return orjson.dumps(conversation, option=orjson.OPT_APPEND_NEWLINE)
-    except TypeError:  # a whole number beyond 64 bits, which JSON has and orjson has not
-        return json.dumps(asdict(conversation), ensure_ascii=False).encode() + b"\n"
+    except TypeError:  # a whole number beyond 64 bits, or half of a surrogate pair in the name of a file
+        return json.dumps(asdict(conversation), ensure_ascii=False).encode(errors="backslashreplace") + b"\n"
 
 
 class RowReader:
-    """Conversations by their row number."""
+    """Conversations by their row number, or by their places in the file.
+
+    Attributes:
+        rows: row number of each place, rising.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE
-        self._offsets: dict[int, int] = dict(np.load(folder / OFFSETS).tolist())
+        self.rows, self._starts = np.load(folder / OFFSETS).T
+
+    def __len__(self) -> int:
+        return len(self.rows)
 
     def __getitem__(self, row: int) -> Conversation:
+        place = int(np.searchsorted(self.rows, row))
+        if place == len(self) or self.rows[place] != row:
+            raise KeyError(row)
+        (conversation,) = self.part(place, place + 1)
+        return conversation
+
+    def parts(self, rows: int, *, size: int) -> list[tuple[int, int]]:
+        """Places [start, stop) of parts of so many rows, or of fewer that take `size` bytes together; in order."""
+        ends = np.append(self._starts[1:], self._path.stat().st_size)
+        parts, start = list[tuple[int, int]](), 0
+        while start < len(self):
+            fitting = int(np.searchsorted(ends, self._starts[start] + size, side="right"))
+            stop = min(max(fitting, start + 1), start + rows, len(self))
+            parts.append((start, stop))
+            start = stop
+        return parts
+
+    def part(self, start: int, stop: int) -> Iterator[Conversation]:
+        """The conversations in places [start, stop)."""
+        if start == stop:
+            return
         with self._path.open("rb") as file:
-            file.seek(self._offsets[row])
-            return _conversation(json.loads(file.readline()))
+            file.seek(int(self._starts[start]))
+            for line in islice(file, stop - start):
+                yield _conversation(json.loads(line))
 
 
 def _conversation(fields: dict[str, Any]) -> Conversation:

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from tutelage import recipe as recipes
@@ -38,6 +39,7 @@ from tutelage.run.kept_trunk import keeping_trunk
 from tutelage.run.metrics import MetricsLog, Silence
 from tutelage.run.prepare import Prepared, prepare
 from tutelage.run.reporting import Finished, write_report
+from tutelage.run.shares import tell_shares
 from tutelage.run.stopping import stops_when_asked
 from tutelage.terminal import Terminal, Update
 from tutelage.training import distributed
@@ -55,14 +57,16 @@ class TrainResult:
     """What a run did.
 
     Attributes:
-        seconds: of all of it, from the first row to the report.
         comparison: answers before and after; None where no questions were asked.
+        epochs: passes over the mixture.
+        seconds: of all of it, from the first row to the report.
     """
 
     output_dir: Path
     outcome: Outcome
     prepared: Prepared
     comparison: Comparison | None
+    epochs: float
     seconds: float
 
     @property
@@ -78,6 +82,7 @@ class TrainResult:
             "model": str(self.output_dir / "model"),
             "steps": state.step,
             "ledger": self.prepared.ledger.summary(),
+            "sources": [share.summary(self.epochs) for share in self.prepared.shares],
             "tokens": state.tokens,
             "trained_tokens": state.trained_tokens,
             "seconds": round(seconds, 2),
@@ -106,12 +111,14 @@ def train(recipe: Recipe, *, terminal: Terminal | None = None, resume: bool = Fa
     distributed.start()
     is_main = distributed.rank() == 0
     terminal = terminal if terminal is not None and is_main else Terminal(quiet=not is_main)
+    recipes.refuse_curation(recipe)
     refuse_what_it_cannot(recipe.train)
     spoken = speech(recipe)
     with distributed.main_first():
         prepared = prepare(recipe, spoken, terminal=terminal)
     tell_prepared(prepared, spoken, terminal=terminal)
     engine = build_engine(recipe, spoken, prepared=prepared, terminal=terminal)
+    tell_mixture(prepared, engine, terminal=terminal)
     refuse_too_large(engine.language_model, recipe.train.optim)
     # A mismatch is told before anything of the old run is written over.
     start = _checkpoints(recipe, prepared).newest() if resume else None
@@ -129,7 +136,8 @@ def train(recipe: Recipe, *, terminal: Terminal | None = None, resume: bool = Fa
         tuned = loading.written(recipe.model, output / "model")
         after = ask("tuned", tuned)
         comparison = Comparison(questions, ("base", "tuned"), {"base": before, "tuned": after}) if questions else None
-        result = TrainResult(output, outcome, prepared, comparison, time.perf_counter() - started)
+        epochs = outcome.state.step / plan.steps_per_epoch
+        result = TrainResult(output, outcome, prepared, comparison, epochs, time.perf_counter() - started)
         if is_main:
             _finish(result, Finished(recipe, spoken, prepared, plan, outcome, comparison))
     return result
@@ -171,6 +179,11 @@ def tell_prepared(prepared: Prepared, spoken: Speech, *, terminal: Terminal) -> 
         terminal.note(f"{note} ({count:,} rows)")
 
 
+def tell_mixture(prepared: Prepared, engine: Engine, *, terminal: Terminal) -> None:
+    """What each source is of the run, before it trains."""
+    tell_shares(prepared.shares, engine.total_steps / engine.plan.steps_per_epoch, terminal=terminal)
+
+
 @dataclass(frozen=True)
 class Run:
     """A run that is ready for its loop."""
@@ -202,7 +215,7 @@ def _run_loop(run: Run, *, start: Start | None, terminal: Terminal) -> Outcome:
     done = start.state.step if start else 0
     with (
         terminal.progress("training", engine.total_steps, start=done) as update,
-        closing(_listener(recipe, done=done, update=update, terminal=terminal)) as log,
+        closing(_listener(run, done=done, update=update, terminal=terminal)) as log,
         keeping_trunk(engine, recipe, resume=start is not None, terminal=terminal) as language_model,
         stops_when_asked(terminal.note) as asked_to_stop,
     ):
@@ -232,6 +245,7 @@ def job_of(run: Run, language_model: CausalLM, *, checkpoints: Checkpoints, list
         checkpoints=checkpoints,
         write_model=run.write_model,
         listener=listener,
+        source_of_row=run.prepared.source_of_row if len(run.prepared.shares) > 1 else np.zeros(0, dtype=np.int64),
     )
 
 
@@ -276,12 +290,18 @@ def _write_final(run: Run, checkpoints: Checkpoints, outcome: Outcome, *, termin
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _listener(recipe: Recipe, *, done: int, update: Update, terminal: Terminal) -> MetricsLog | Silence:
+def _listener(run: Run, *, done: int, update: Update, terminal: Terminal) -> MetricsLog | Silence:
     """Who hears of the steps: one process writes, the others are silent."""
     if distributed.rank() > 0:
         return Silence()
-    output, every = Path(recipe.output_dir), recipe.train.logging_steps
-    return MetricsLog(output, done=done, logging_steps=every, update=update, note=terminal.note)
+    return MetricsLog(
+        Path(run.recipe.output_dir),
+        done=done,
+        logging_steps=run.recipe.train.logging_steps,
+        update=update,
+        note=terminal.note,
+        sources=[share.name for share in run.prepared.shares],
+    )
 
 
 def _checkpoints(recipe: Recipe, prepared: Prepared) -> Checkpoints:

@@ -40,9 +40,14 @@ def _joined(parts: list[np.ndarray], rest: int) -> torch.Tensor:
     return torch.from_numpy(np.concatenate([*parts, np.zeros(rest, dtype=parts[0].dtype)]))[None]
 
 
-def padded_batch(examples: Sequence[Example], *, pad_id: int) -> Batch:
-    """A row per example, padded on the right with `pad_id`, which is never a target with weight."""
+def padded_batch(examples: Sequence[Example], *, pad_id: int, round_up: bool = False) -> Batch:
+    """A row per example, padded on the right with `pad_id`, which is never a target with weight.
+
+    Args:
+        round_up: pad on to the next of a few lengths.
+    """
     longest = max(len(example.token_ids) for example in examples)
+    longest = _rounded(longest) if round_up else longest
     shape = (len(examples), longest)
     ids, targets = np.full(shape, pad_id, dtype=np.int64), np.full(shape, pad_id, dtype=np.int64)
     weights = np.zeros(shape, dtype=np.float32)
@@ -58,6 +63,12 @@ def padded_batch(examples: Sequence[Example], *, pad_id: int) -> Batch:
         row_lengths=tuple(len(example.token_ids) for example in examples),
         rows=tuple(example.row for example in examples),
     )
+
+
+def _rounded(length: int) -> int:
+    """The next multiple of a sixteenth to an eighth of it, and of 8."""
+    grain = 1 << max(3, length.bit_length() - 4)
+    return -(-length // grain) * grain
 
 
 def parts_of(batch: Batch, halvings: int) -> list[Batch]:
@@ -173,5 +184,8 @@ class BatchPlan:
         """The batch of these packs."""
         chosen = tuple(number for at in numbers for number in self.packs[at].examples)
         examples = [self.store[number] for number in chosen]
-        made = packed_batch(examples, round_to=ROUND) if self.packed else padded_batch(examples, pad_id=self.pad_id)
+        if self.packed:
+            made = packed_batch(examples, round_to=ROUND)
+        else:
+            made = padded_batch(examples, pad_id=self.pad_id, round_up=True)
         return replace(made, examples=chosen)

@@ -10,16 +10,20 @@ from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
-from tokenizers import Encoding, Tokenizer
+import numpy.typing as npt
+from tokenizers import Tokenizer
 
 from tutelage.records import Dropped, Example, Place, Rendered
 from tutelage.tokens.continuation import continuation
 from tutelage.tokens.seams import Seams, seams
+from tutelage.tokens.windows import WINDOW, ids_and_starts
 
 SPLIT_PER_TURN = "tokens: history encodes otherwise than the generation prompt; one example per turn"
 SPLIT_BOUNDARY = "tokens: prompt and answer would merge; the prompt's own ids are trained on"
 INEXACT = "tokens cannot be made exact"
 ENCODE_AT_ONCE = 1024  # texts
+
+Numbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +62,17 @@ def encode_texts(items: Iterable[Rendered], tokenizer: Tokenizer, *, max_length:
     """Encode plain text that is trained whole. A text longer than the limit becomes several examples that overlap by a
     token: each token but the first is trained once, nothing is lost."""
     for chunk in _chunks(items):
-        encodings = tokenizer.encode_batch([item.text for item in chunk], add_special_tokens=False)
-        for item, encoding in zip(chunk, encodings, strict=True):
-            yield _text(item, encoding, max_length)
+        short = [item for item in chunk if len(item.text) <= WINDOW]
+        encodings = iter(tokenizer.encode_batch([item.text for item in short], add_special_tokens=False))
+        for item in chunk:
+            if len(item.text) > WINDOW:
+                ids, starts = ids_and_starts(item.text, tokenizer)
+                yield _text(item, ids, starts=starts, max_length=max_length)
+            else:
+                encoding = next(encodings)
+                begins = (start for start, _ in encoding.offsets)
+                starts = np.fromiter(begins, dtype=np.int64, count=len(encoding.ids))
+                yield _text(item, np.asarray(encoding.ids), starts=starts, max_length=max_length)
 
 
 def prompt_ids(text: str, tokenizer: Tokenizer) -> list[int]:
@@ -194,15 +206,14 @@ def _examples(item: Rendered, parts: _Parts, notes: list[str]) -> list[_Growing]
     return made
 
 
-def _text(item: Rendered, encoding: Encoding, max_length: int) -> Encoded | Dropped:
-    """A plain text in pieces of at most `max_length`."""
-    ids = np.asarray(encoding.ids, dtype=np.int32)
-    starts = np.fromiter((start for start, _ in encoding.offsets), dtype=np.int64, count=len(ids))
-    weights = np.zeros(len(ids), dtype=np.float32)
+def _text(item: Rendered, ids: Numbers, *, starts: Numbers, max_length: int) -> Encoded | Dropped:
+    """A plain text in pieces of at most `max_length`, given its ids and the character at which each begins."""
+    ids_T = ids.astype(np.int32)
+    weights = np.zeros(len(ids_T), dtype=np.float32)
     for span in item.spans:
         weights[(starts >= span.start) & (starts < span.end)] = span.weight
-    cuts = range(0, max(len(ids) - 1, 1), max(max_length - 1, 1))
-    examples = (Example(item.row, ids[at : at + max_length], weights[at : at + max_length]) for at in cuts)
+    cuts = range(0, max(len(ids_T) - 1, 1), max(max_length - 1, 1))
+    examples = (Example(item.row, ids_T[at : at + max_length], weights[at : at + max_length]) for at in cuts)
     trained = tuple(example for example in examples if example.weights[1:].any())
     if trained:
         return Encoded(item.row, item.place, trained, notes=item.notes)

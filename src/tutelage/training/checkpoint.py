@@ -30,6 +30,8 @@ class TrainState:
         best_loss, best_step: lowest held-out loss so far and the step after which it was measured.
         evaluations_since_best: for early stopping.
         halvings: how often micro-batches were halved, since memory ran out.
+        source_losses: for each source, the sum of its rows' losses and of their weights since the last logging; empty
+            where rows are not told apart by source.
     """
 
     step: int = 0
@@ -39,6 +41,7 @@ class TrainState:
     best_step: int | None = None
     evaluations_since_best: int = 0
     halvings: int = 0
+    source_losses: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -131,7 +134,7 @@ class Checkpoints:
                 continue
             content = json.loads((path / "state.json").read_text(encoding="utf-8"))
             self._refuse_mismatch(path, content["fingerprint"])
-            return Start(path, TrainState(**content["state"]), tuple(broken))
+            return Start(path, _state(content["state"]), tuple(broken))
         raise TrainingError(
             "; ".join(broken) if broken else "there is no checkpoint to resume from",
             code="nothing-to-resume",
@@ -159,6 +162,12 @@ class Checkpoints:
         for step in self.steps():
             if step not in kept:
                 shutil.rmtree(self.path(step))
+
+
+def _state(content: Mapping[str, Any]) -> TrainState:
+    """The state as it was saved; JSON knows no tuples."""
+    sums = tuple((loss, weight) for loss, weight in content["source_losses"])
+    return TrainState(**{**content, "source_losses": sums})
 
 
 def load_optimizer(

@@ -46,6 +46,18 @@ def sum_over_all(value: torch.Tensor) -> torch.Tensor:
     return value
 
 
+def side_by_side(columns_KR: torch.Tensor) -> torch.Tensor:
+    """The columns of all processes in the order of their ranks, (K, R of all); each may have another number of them."""
+    if not dist.is_initialized():
+        return columns_KR
+    counts = torch.zeros(world_size(), dtype=torch.int64, device=columns_KR.device)
+    counts[rank()] = columns_KR.shape[1]
+    ends = sum_over_all(counts).cumsum(0).tolist()
+    every_KR = columns_KR.new_zeros((len(columns_KR), ends[-1]))
+    every_KR[:, ends[rank()] - columns_KR.shape[1] : ends[rank()]] = columns_KR
+    return sum_over_all(every_KR)
+
+
 def any_of(here: bool, device: torch.device) -> bool:
     """Whether something holds for at least one process."""
     if not dist.is_initialized():

@@ -3,10 +3,11 @@
 import math
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import torch
 
 from tutelage.errors import Stopped, TrainingError
@@ -21,6 +22,7 @@ from tutelage.training.checkpoint import Checkpoints, Start, TrainState, load_op
 from tutelage.training.meter import Meter
 from tutelage.training.optimizer import build_optimizer, set_learning_rate
 from tutelage.training.prefetch import prefetched
+from tutelage.training.row_losses import Numbers
 from tutelage.training.schedule import learning_rates
 from tutelage.training.step import StepResult, Update, held_out_loss, train_step
 
@@ -51,6 +53,7 @@ class Job:
         peak_flops_per_s: of this process's matrix products (`meter.measured_peak`); 0 where nobody measured them.
         asked_to_stop: read after every step.
         halvings: of the batches of a run that begins; `TrainState` has those of one that goes on.
+        source_of_row: the source of each row by the row's number; empty: rows are not told apart.
     """
 
     language_model: CausalLM
@@ -67,6 +70,7 @@ class Job:
     peak_flops_per_s: float = 0.0
     asked_to_stop: Callable[[], bool] = lambda: False
     halvings: int = 0
+    source_of_row: Numbers = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,7 @@ def fit(job: Job, *, resume_from: Start | None = None) -> Outcome:
             skipped += result.skipped
             if result.halvings > state.halvings:
                 job.listener.note(f"memory ran out in step {state.step + 1}: from now on batches are halved")
-            state = after_step(state, result)
+            state = after_step(state, result, job=job)
             job.listener.step(state, result, learning_rate=rate, speed=speed)
             last = state.step == job.total_steps
             improved = False
@@ -162,14 +166,16 @@ def fit(job: Job, *, resume_from: Start | None = None) -> Outcome:
     return Outcome(state, tuple(losses), tokens, meter.seconds, meter.speed(), stopped_early, skipped)
 
 
-def after_step(state: TrainState, result: StepResult) -> TrainState:
-    """The state with one more step behind it."""
+def after_step(state: TrainState, result: StepResult, *, job: Job) -> TrainState:
+    """The state with one more step behind it. The losses of the sources begin anew after a step that was logged."""
+    sums = () if state.step % job.section.logging_steps == 0 else state.source_losses
     return replace(
         state,
         step=state.step + 1,
         tokens=state.tokens + result.tokens,
         trained_tokens=state.trained_tokens + result.trained_tokens,
         halvings=result.halvings,
+        source_losses=result.rows.by_source(job.source_of_row, onto=sums),
     )
 
 
@@ -205,8 +211,14 @@ def refuse_not_a_number(result: StepResult, job: Job, *, step: int) -> None:
 
 def metrics_of(state: TrainState, result: StepResult, *, learning_rate: float, speed: Speed) -> dict[str, float]:
     """A step as numbers for metrics.jsonl and TensorBoard."""
-    numbers = asdict(result)
-    del numbers["positions"]
-    del numbers["halvings"]
-    skipped = {"skipped": 1.0} if numbers.pop("skipped") else {}
-    return {"step": state.step, "learning_rate": learning_rate, **numbers, **asdict(speed), **skipped}
+    return {
+        "step": state.step,
+        "learning_rate": learning_rate,
+        "loss": result.loss,
+        "grad_norm": result.grad_norm,
+        "tokens": result.tokens,
+        "trained_tokens": result.trained_tokens,
+        "seconds": result.seconds,
+        **asdict(speed),
+        **({"skipped": 1.0} if result.skipped else {}),
+    }

@@ -15,6 +15,7 @@ from tutelage.records import Batch
 from tutelage.tokens.batches import BatchPlan, parts_of
 from tutelage.training import distributed
 from tutelage.training.memory import ran_out
+from tutelage.training.row_losses import RowLosses, row_losses
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class StepResult:
         seconds: wall clock of this process.
         skipped: no weight was changed, since a scaled gradient went beyond fp16; the next step's scale is lower.
         halvings: how often its batches were halved for want of memory.
+        rows: the losses of its rows, over all processes.
     """
 
     loss: float
@@ -39,6 +41,7 @@ class StepResult:
     seconds: float
     skipped: bool = False
     halvings: int = 0
+    rows: RowLosses = field(default_factory=RowLosses, compare=False)
 
 
 @dataclass(frozen=True)
@@ -82,10 +85,10 @@ def train_step(
     while True:
         parts = [part for batch in batches for part in parts_of(batch, halvings)]
         optimizer.zero_grad(set_to_none=True)
-        loss = _accumulate(language_model, parts, total=counts[0], objective=objective, scaler=scaler)
-        if isinstance(loss, torch.Tensor):
+        done = _accumulate(language_model, parts, total=counts[0], objective=objective, scaler=scaler)
+        if not isinstance(done, str):
             break
-        halvings = _finer(batches, halvings, parts=len(parts), reason=loss)
+        halvings = _finer(batches, halvings, parts=len(parts), reason=done)
         torch.manual_seed(torch.initial_seed())
     distributed.sum_gradients(weights)
     scaler.unscale_(optimizer)
@@ -95,6 +98,7 @@ def train_step(
     scaler.step(optimizer)
     scaler.update()
     _, trained, tokens, positions = counts.tolist()
+    loss, token_losses = done
     return StepResult(
         loss=float(distributed.sum_over_all(loss)),
         grad_norm=float(norm),
@@ -104,6 +108,7 @@ def train_step(
         seconds=time.perf_counter() - started,
         skipped=skipped,
         halvings=halvings,
+        rows=row_losses(parts, token_losses).over_all(language_model.device),
     )
 
 
@@ -114,19 +119,22 @@ def _accumulate(
     total: torch.Tensor,
     objective: Objective,
     scaler: torch.amp.GradScaler,
-) -> torch.Tensor | str:
-    """The loss over some batches, with its gradient in the weights; where memory ran out on the way, what was said."""
-    loss = torch.zeros((), device=language_model.device)
+) -> tuple[torch.Tensor, list[torch.Tensor]] | str:
+    """The loss over some batches, with its gradient in the weights, and what each trained token of each batch adds to
+    it, undivided; where memory ran out on the way, what was said."""
+    loss, token_losses = torch.zeros((), device=language_model.device), []
     try:
         for batch in batches:
-            part = language_model.loss_sum(batch.to(language_model.device), objective=objective) / total
+            part, losses_N = language_model.losses(batch.to(language_model.device), objective=objective)
+            part = part / total
             scaler.scale(part).backward()
+            token_losses.append(losses_N)
             loss += part.detach()
     except (RuntimeError, MemoryError) as error:
         if not ran_out(error):
             raise
         return str(error)
-    return loss
+    return loss, token_losses
 
 
 def _finer(batches: Sequence[Batch], halvings: int, *, parts: int, reason: str) -> int:

@@ -1,0 +1,1 @@
+"""The verbs data clean, data select and data mix: stages of curation in a row, over files larger than memory."""
