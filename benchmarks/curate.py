@@ -11,7 +11,6 @@ import argparse
 import json
 import os
 import random
-import resource
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ import numpy as np
 
 from benchmarks.inputs import SHARED
 from benchmarks.slips import KINDS, slip
+from tutelage import posix
 
 ENGLISH = "alpaca/alpaca_data.json"
 CHINESE = (
@@ -268,7 +268,7 @@ def _proportional_gib(pid: int) -> float:
 
 
 def _peak() -> float:
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20), 2)
+    return round(posix.peak_resident_bytes() / (1 << 30), 2)
 
 
 MEASURES: Mapping[str, Callable[[], dict[str, Any]]] = {

@@ -1,6 +1,7 @@
 """What POSIX systems give a process and Windows does not: file locks, limits, and the peak of memory."""
 
 import sys
+from pathlib import Path
 
 LOCKS = sys.platform != "win32"  # whether `lock` does anything
 
@@ -21,9 +22,16 @@ def lock(descriptor: int) -> None:
 
 
 def peak_resident_bytes() -> int:
-    """The most memory this process has had; 0 on Windows."""
+    """The most memory this process has had; 0 on Windows.
+
+    On Linux from /proc: `getrusage` also counts what the process that started this one had then.
+    """
     if sys.platform == "win32":
         return 0
+    if sys.platform == "linux":
+        for line in Path("/proc/self/status").read_bytes().splitlines():
+            if line.startswith(b"VmHWM:"):
+                return int(line.split()[1]) * 1024
     highest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return highest if sys.platform == "darwin" else highest * 1024  # Linux tells KiB
 

@@ -6,7 +6,6 @@ python -m tests.hostile.bombs FOLDER    writes, inspects and prepares each; prin
 import gzip
 import json
 import os
-import resource
 import sys
 import tempfile
 import time
@@ -17,6 +16,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 import zstandard
 
+from tutelage import posix
 from tutelage import recipe as recipes
 from tutelage.errors import TutelageError
 from tutelage.run.assemble import speech
@@ -85,8 +85,11 @@ def read(path: Path) -> dict[str, object]:
                 said.append(json.dumps(step()))
             except TutelageError as error:
                 said.append(str(error)[:1000])
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    return {"said": said, "peak_gib": round(peak, 2), "seconds": round(time.perf_counter() - started, 1)}
+    return {
+        "said": said,
+        "peak_gib": round(posix.peak_resident_bytes() / 2**30, 2),
+        "seconds": round(time.perf_counter() - started, 1),
+    }
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ import argparse
 import json
 import logging
 import os
-import resource
 import shutil
 import signal
 import sys
@@ -29,6 +28,7 @@ import pyarrow as pa
 
 from tests.hostile import mutate, valid
 from tests.hostile.judge import Verdict, judge_data, judge_recipe, judge_template
+from tutelage import posix
 from tutelage import recipe as recipes
 from tutelage import template as templates
 from tutelage.run.assemble import Speech, speech
@@ -164,7 +164,7 @@ def run(numbers: range, *, seed: int, keep: Path) -> Figures:
         if not verdict.is_sound:
             figures.kept.append(_kept(one, verdict, keep / f"{seed}-{number}-{one.name}"))
     shutil.rmtree(work)
-    figures.peak_gib = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2)
+    figures.peak_gib = round(posix.peak_resident_bytes() / 2**30, 2)
     return figures
 
 

@@ -88,6 +88,7 @@ HUGE = {
 # Reads [characters, {name: source}]; writes {name: refusal or null}, seconds and mebibytes.
 CHILD = """
 import json, resource, sys
+from tutelage import posix
 from tutelage.errors import TemplateError
 from tutelage.template import environment, limits
 limits.CHARACTERS, sources = json.load(sys.stdin)
@@ -99,7 +100,7 @@ for name, source in sources.items():
     except TemplateError as error:
         refused[name] = [error.place, error.found, error.expected, error.remedy]
 usage = resource.getrusage(resource.RUSAGE_SELF)
-print(json.dumps([refused, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024]))
+print(json.dumps([refused, usage.ru_utime + usage.ru_stime, posix.peak_resident_bytes() / 2**20]))
 """
 
 
