@@ -5,10 +5,10 @@ import sys
 
 import pytest
 
-# A process of 300 MiB that starts another, which tells its own peak in bytes.
+# A process of 1000 MiB that starts another, which tells its own peak in bytes.
 LARGE = """
 import subprocess, sys
-kept = bytearray(b"x" * (300 << 20))
+kept = b"x" * (1000 << 20)
 small = "from tutelage import posix; print(posix.peak_resident_bytes())"
 print(subprocess.run([sys.executable, "-c", small], capture_output=True, text=True, check=True).stdout)
 """
@@ -17,4 +17,4 @@ print(subprocess.run([sys.executable, "-c", small], capture_output=True, text=Tr
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak of one program")
 def test_the_peak_is_this_programs_own_and_not_that_of_the_one_that_started_it() -> None:
     done = subprocess.run([sys.executable, "-c", LARGE], capture_output=True, text=True, check=True)
-    assert 5 << 20 < int(done.stdout) < 200 << 20
+    assert 100 << 20 < int(done.stdout) < 900 << 20  # torch comes with the package

@@ -132,4 +132,4 @@ def test_memory_is_a_high_water_mark() -> None:
     del ballast
     assert 0.01 < before <= after < 200
     assert after >= (1 << 28) / (1 << 30), "256 MiB were held at once"
-    assert peak_gib(CPU) >= after
+    assert peak_gib(CPU) >= after - 0.001, "Linux counts pages by processor, to a few dozen each"
