@@ -1,6 +1,7 @@
 """A chat endpoint of this process, which answers and fails as it is told."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +16,8 @@ class Endpoint:
 
     def __init__(self) -> None:
         self.requests: list[dict[str, Any]] = []
+        self.paths: list[str] = []
+        self.pause = 0.0  # seconds after each byte of a body
         self.answer: Answer = lambda request, times: completion("safe")
         endpoint, lock = self, Lock()
 
@@ -22,6 +25,7 @@ class Endpoint:
             def do_POST(self) -> None:
                 request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 with lock:
+                    endpoint.paths.append(self.path)
                     times = endpoint.requests.count(request | {"key": self.headers["Authorization"]})
                     endpoint.requests.append(request | {"key": self.headers["Authorization"]})
                 status, body = endpoint.answer(request, times)
@@ -33,8 +37,10 @@ class Endpoint:
                     self.send_header("Location", "http://127.0.0.1:1/v1/chat/completions")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                with suppress(BrokenPipeError):  # the guard has stopped waiting
-                    self.wfile.write(body)
+                with suppress(BrokenPipeError, ConnectionResetError):  # nobody waits any more
+                    for part in body if endpoint.pause else [body]:
+                        self.wfile.write(bytes([part]) if isinstance(part, int) else part)
+                        time.sleep(endpoint.pause)
 
             def log_message(self, *_: Any) -> None:
                 return

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tutelage import recipe as recipes
+from tutelage import recipe_keys
 from tutelage.errors import RecipeError
 from tutelage.recipe import Recipe
 
@@ -80,7 +81,7 @@ def test_a_wrong_value_is_told_with_its_key_and_what_was_expected(override: str)
     assert str(yaml.safe_load(value)).strip("[]") in message
     assert WRONG[override] in message
     if key.count(".") == 1 and "sources" not in key:
-        assert dict(recipes.keys())[key] in message, "the key's own sentence says what it is"
+        assert dict(recipe_keys.described(Recipe))[key] in message, "the key's own sentence says what it is"
 
 
 @pytest.mark.parametrize("override", list(WRONG))
@@ -89,7 +90,8 @@ def test_a_wrong_value_is_told_in_plain_words_with_what_to_do(override: str) -> 
     assert not any(word in message for word in ("Section", "instance", "valid", "parse", "integer", ".str"))
     remedy = message.partition("to do: ")[2].partition("\n  see: ")[0]
     assert remedy
-    assert not any(text and text in remedy for text in dict(recipes.keys()).values()), "the sentence is not said twice"
+    sentences = dict(recipe_keys.described(Recipe)).values()
+    assert not any(text and text in remedy for text in sentences), "the sentence is not said twice"
 
 
 @pytest.mark.parametrize(
@@ -241,7 +243,7 @@ def test_a_dumped_recipe_is_the_same_recipe(rate: float, epochs: float, system: 
 
 
 def test_flat_holds_every_value() -> None:
-    found = recipes.flat(recipes.build({"data": {"sources": "a"}}, ["lora.r=4", "train.method=lora"]))
-    assert list(found) == [key for key, _ in recipes.keys(Recipe)]
+    found = recipe_keys.flat(recipes.build({"data": {"sources": "a"}}, ["lora.r=4", "train.method=lora"]))
+    assert list(found) == [key for key, _ in recipe_keys.described(Recipe)]
     assert (found["lora.r"], found["train.method"], found["lora.target_modules"]) == (4, "lora", "all-linear")
     assert found["data.sources"][0]["path"] == "a"

@@ -68,7 +68,8 @@ def test_train_ends_in_one_line_of_figures_and_leaves_the_evidence(trained: tupl
     logged = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in logged if "loss" in line] == [1, 2, 3, 4]
     assert (folder / figures["report"]).read_text().startswith("<!doctype html>")
-    assert len(json.loads((run / "comparison.json").read_text())["questions"]) == 3
+    (suite,) = json.loads((run / "comparison.json").read_text())["suites"]
+    assert len(suite["items"]) == 3
     assert list((run / "tensorboard").iterdir())
     assert yaml.safe_load((run / "recipe.yaml").read_text())["train"]["max_steps"] == 4
 
@@ -109,13 +110,16 @@ def test_compare_tells_the_verdict_with_n(trained: tuple[Path, dict]) -> None:
     folder, figures = trained
     done = tutelage(
         "compare", "pupil", figures["model"], "--data", "rows.jsonl", "--questions", "4",
-        "--set", "evaluate.max_new_tokens=4", "--output", "answers.json", "--json", cwd=folder,
+        "--set", "evaluate.max_new_tokens=4", "--output", "asked", "--json", cwd=folder,
     )  # fmt: skip
     told = result(done)
-    assert told["n"] == 4
-    assert set(told["models"]) == {"pupil", figures["model"]}
-    assert told["against"][figures["model"]]["verdict"] in {"better", "worse", "not distinguishable"}
-    assert len(json.loads((folder / "answers.json").read_text())["questions"]) == 4
+    assert told["models"] == ["pupil", figures["model"]]
+    suite = told["suites"]["rows"]
+    assert suite["n"] == 4
+    assert suite["against"][figures["model"]]["verdict"] in {"better", "worse", "equivalent", "not distinguishable"}
+    (written,) = json.loads((folder / "asked" / "evaluation.json").read_text())["suites"]
+    assert len(written["items"]) == 4
+    assert (folder / "asked" / "report.html").exists()
 
 
 def test_chat_answers_each_line(trained: tuple[Path, dict]) -> None:
@@ -231,11 +235,11 @@ def test_usage_errors_exit_with_2(tmp_path: Path) -> None:
 
 
 def test_help_of_every_verb_holds_an_example(tmp_path: Path) -> None:
-    verbs = (["demo"], ["init"], ["data", "inspect"], ["preview"], ["doctor"], ["train"], ["compare"], ["chat"])
+    verbs = ("demo", "init", "data inspect", "preview", "doctor", "train", "compare", "evaluate", "chat")
     for verb in verbs:
-        done = tutelage(*verb, "--help", cwd=tmp_path)
+        done = tutelage(*verb.split(), "--help", cwd=tmp_path)
         assert done.returncode == 0
-        assert " ".join(["tutelage", *verb]) in " ".join(done.stdout.split())
+        assert f"tutelage {verb}" in " ".join(done.stdout.split())
 
 
 def test_ctrl_c_stops_with_130_and_the_run_can_be_resumed(rows: Path) -> None:

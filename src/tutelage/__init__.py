@@ -9,12 +9,12 @@ os.environ["DISABLE_SAFETENSORS_CONVERSION"] = "1"  # transformers: has a servic
 
 from tutelage.recipe import Recipe, build, load
 from tutelage.run.chatting import chat
-from tutelage.run.comparing import compare
 from tutelage.run.curating.cleaning import clean
 from tutelage.run.curating.mixing import mix
 from tutelage.run.curating.selecting import select_rows as select
 from tutelage.run.demo import demo
 from tutelage.run.doctoring import doctor
+from tutelage.run.evaluating import compare, evaluate
 from tutelage.run.initialising import init
 from tutelage.run.inspecting import inspect
 from tutelage.run.preflighting import preflight
@@ -29,6 +29,7 @@ __all__ = [
     "compare",
     "demo",
     "doctor",
+    "evaluate",
     "init",
     "inspect",
     "load",

@@ -16,7 +16,6 @@ from tutelage.machine.examination import OUTPUT
 from tutelage.machine.start import examine_and_show
 from tutelage.recipe import Recipe
 from tutelage.run.chatting import chat as run_chat
-from tutelage.run.comparing import compare as run_compare
 from tutelage.run.comparing import show_comparison
 from tutelage.run.curating.cleaning import clean as run_clean
 from tutelage.run.curating.cleaning import show_cleaned
@@ -28,6 +27,9 @@ from tutelage.run.curating.workers import Workers
 from tutelage.run.demo import demo as run_demo
 from tutelage.run.diagnosis import show_diagnosis
 from tutelage.run.doctoring import doctor as run_doctor
+from tutelage.run.evaluating import Evaluated
+from tutelage.run.evaluating import compare as run_compare
+from tutelage.run.evaluating import evaluate as run_evaluate
 from tutelage.run.forecast import show_forecast
 from tutelage.run.initialising import init as run_init
 from tutelage.run.inspecting import inspect as run_inspect
@@ -59,6 +61,11 @@ Model = Annotated[str, typer.Option("--model", help="Model folder, Hub id, or pu
 Processes = Annotated[int | None, typer.Option(min=1, help="Processes that work; unset: one per processor core.")]
 Ray = Annotated[str | None, typer.Option("--ray", metavar="ADDRESS", help="A Ray cluster works; `local` starts one.")]
 Template = Annotated[str | None, typer.Option("--template", help="Library name or Jinja file.")]
+Suites = Annotated[list[str] | None, typer.Option("--suite", help="Bundled suite or file of questions; repeat.")]
+Rows = Annotated[list[str] | None, typer.Option("--data", help="Ask the questions of these rows; repeat for several.")]
+Metric = Annotated[str | None, typer.Option("--metric", help="How answers to rows are scored, as f1 or numeric.")]
+Questions = Annotated[int, typer.Option(min=1, help="At most so many questions of each suite.")]
+Answers = Annotated[str | None, typer.Option("--output", help="Folder for answers, scores and report.")]
 
 
 @app.command()
@@ -219,8 +226,8 @@ def train(
         what = str(stop) or "stopped at once; what the newest checkpoint holds is kept, if one was written"
         print(f"{what}; to go on:\n  {again}", file=sys.stderr)
         raise typer.Exit(130) from None
-    if result.comparison is not None:
-        show_comparison(result.comparison, terminal)
+    for comparison in result.comparisons:
+        show_comparison(comparison, terminal)
     terminal.say(f"model: {result.output_dir / 'model'}\nreport: ", (str(result.report), "bold"))
     _finish(result.summary(), json)
 
@@ -241,18 +248,59 @@ def preflight(
 @app.command()
 def compare(
     models: Annotated[list[str], typer.Argument(help="Two or more models, the base first.")],
-    data: Data,
+    suite: Suites = None,
+    data: Rows = None,
+    metric: Metric = None,
+    questions: Questions = 1000,
     template: Template = None,
-    questions: Annotated[int, typer.Option(min=1, help="At most so many questions.")] = 100,
-    output: Annotated[str | None, typer.Option(help="JSON file for all answers.")] = None,
+    output: Answers = None,
     set_: Set = None,
     json: Json = False,
 ) -> None:
-    """The same questions to several models: [bold]tutelage compare pupil runs/demo/model --data F[/bold]."""
+    """The same questions to several models, compared in pairs:
+    [bold]tutelage compare pupil runs/demo/model --suite world_en[/bold]."""
     terminal = Terminal(json=json)
-    recipe = _recipe(data, None, template, [f"evaluate.num_questions={questions}", *(set_ or [])])
-    result = run_compare(models, recipe, output=output, terminal=terminal)
-    show_comparison(result.comparison, terminal)
+    recipe = _asking(data, suite, template, _measured(metric, questions, set_))
+    _show_evaluated(run_compare(models, recipe, output=output, terminal=terminal), terminal, json)
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str, typer.Argument(help="Model folder, Hub id, or pupil.")],
+    suite: Suites = None,
+    data: Rows = None,
+    metric: Metric = None,
+    questions: Questions = 1000,
+    template: Template = None,
+    output: Answers = None,
+    set_: Set = None,
+    json: Json = False,
+) -> None:
+    """How good are a model's answers? [bold]tutelage evaluate runs/demo/model --suite world_en[/bold]."""
+    terminal = Terminal(json=json)
+    recipe = _asking(data, suite, template, _measured(metric, questions, set_))
+    _show_evaluated(run_evaluate(model, recipe, output=output, terminal=terminal), terminal, json)
+
+
+def _measured(metric: str | None, questions: int, overrides: list[str] | None) -> list[str]:
+    chosen = [f"evaluate.metric={metric}"] if metric else []
+    return [f"evaluate.num_questions={questions}", *chosen, *(overrides or [])]
+
+
+def _asking(data: list[str] | None, suites: list[str] | None, template: str | None, overrides: list[str]) -> Recipe:
+    tree: dict[str, Any] = {"data": {"sources": data or []}}
+    if suites:
+        tree["evaluate"] = {"suites": suites}
+    if template is not None:
+        tree["template"] = {"name": template}
+    return recipes.build(tree, overrides, place="command line")
+
+
+def _show_evaluated(result: Evaluated, terminal: Terminal, json: bool) -> None:
+    for comparison in result.comparisons:
+        show_comparison(comparison, terminal)
+    if result.report:
+        terminal.say("report: ", (str(result.report), "bold"))
     _finish(result.summary(), json)
 
 

@@ -36,6 +36,13 @@ def peak_resident_bytes() -> int:
     return highest if sys.platform == "darwin" else highest * 1024  # Linux tells KiB
 
 
+def resident_bytes() -> int:
+    """The memory this process has now; 0 where only other systems than Linux would tell."""
+    if sys.platform != "linux":
+        return 0
+    return int(Path("/proc/self/statm").read_bytes().split()[1]) * resource.getpagesize()
+
+
 def address_space_bytes() -> int | None:
     """The limit set on this process's address space (RLIMIT_AS); None without one."""
     if sys.platform == "win32":

@@ -4,14 +4,14 @@ Key names are those people know from TrainingArguments and peft. Unknown keys ar
 are set but would be read by nothing are refused too (`unused`, law 7).
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
 
-from tutelage import yaml_values
+from tutelage import recipe_keys, yaml_values
 from tutelage.errors import RecipeError, redacted
 from tutelage.recipe_faults import Known, explained, refuse_mixture
 
@@ -152,6 +152,7 @@ class FreezeSection(Section):
     )
 
 
+MetricName = Literal["exact_match", "contains", "numeric", "f1", "bleu", "chrf", "rouge1", "rouge2", "rougeL", "code"]
 Optimizer = Literal["adamw", "adamw_8bit", "paged_adamw_8bit", "adafactor", "muon", "sgd"]
 Schedule = Literal[
     "linear",
@@ -213,11 +214,22 @@ class TrainSection(Section):
 
 
 class EvaluateSection(Section):
-    """Before and after: the same held-out questions to base and tuned model."""
+    """Before and after: the same questions to base and tuned model."""
 
-    num_questions: Count = Field(100, description="held-out questions asked before and after; 0: none")
+    num_questions: Count = Field(
+        100, description="held-out questions asked before and after, and at most so many of each suite; 0: none"
+    )
+    metric: MetricName = Field("exact_match", description="how answers to held-out questions are scored")
+    suites: tuple[str, ...] = Field((), description="suites asked besides: bundled names, or files")
+    suite_steps: Positive | None = Field(
+        None, description="ask the suites every so many steps of training too; unset: only before and after"
+    )
     max_new_tokens: Positive = Field(128, description="limit of one answer")
     batch_size: Positive = Field(32, description="questions generated together")
+    judge_url: str | None = Field(
+        None, description="endpoint of a judge (OpenAI-compatible); its key is read from JUDGE_API_KEY"
+    )
+    judge_model: str | None = Field(None, description="name of the judge model there")
 
 
 class CurateSection(Section):
@@ -321,7 +333,8 @@ def _validated(tree: Mapping[str, Any], place: str) -> Recipe:
     try:
         return Recipe.model_validate(tree)
     except ValidationError as error:
-        names = [*Recipe.model_fields, *(key for key, _ in (*keys(), *keys(Source, "data.sources.")))]
+        described = (*recipe_keys.described(Recipe), *recipe_keys.described(Source, "data.sources."))
+        names = [*Recipe.model_fields, *(key for key, _ in described)]
         raise explained(error, Known(Recipe.model_fields, names), place=place) from None
 
 
@@ -335,7 +348,7 @@ def _overridden(tree: Mapping[str, Any], overrides: Sequence[str], *, place: str
     yaml_values.check(merged, place)
     _refuse_secrets(merged, place)
     recipe = _validated(merged, place)
-    for key in set(_set_keys(recipe)) - set(_leaves(said)):
+    for key in set(recipe_keys.given(recipe)) - set(recipe_keys.leaves(said)):
         if not _why_unread(key, recipe):
             continue
         *parents, last = key.split(".")
@@ -344,14 +357,6 @@ def _overridden(tree: Mapping[str, Any], overrides: Sequence[str], *, place: str
             owner = owner[parent]
         del owner[last]
     return {name: part for name, part in merged.items() if part != {}}
-
-
-def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    for key, value in tree.items():
-        if isinstance(value, Mapping) and not prefix:
-            yield from _leaves(value, f"{key}.")
-        else:
-            yield f"{prefix}{key}"
 
 
 def dump(recipe: Recipe, *, curating: bool = False) -> str:
@@ -373,36 +378,16 @@ def dump(recipe: Recipe, *, curating: bool = False) -> str:
     return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True)
 
 
-def flat(section: BaseModel, prefix: str = "") -> dict[str, Any]:
-    """All keys with their values as JSON types, as {"train.learning_rate": 1e-4}; sources stay lists of mappings."""
-    found: dict[str, Any] = {}
-    for name, value in section:
-        if isinstance(value, Section):
-            found |= flat(value, f"{prefix}{name}.")
-        else:
-            found[f"{prefix}{name}"] = section.model_dump(mode="json", include={name})[name]
-    return found
-
-
-def keys(section: type[BaseModel] = Recipe, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """All keys with their descriptions, as ("train.learning_rate", "peak learning rate of AdamW")."""
-    for name, field in section.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, Section):
-            yield from keys(field.annotation, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", field.description or ""
-
-
 def _holds_out(recipe: Recipe) -> bool:
     return bool(recipe.data.eval_sources) or (recipe.data.eval_share > 0 and recipe.data.max_eval_rows > 0)
 
 
 def _asks(recipe: Recipe) -> bool:
-    return recipe.evaluate.num_questions > 0 and _holds_out(recipe)
+    return recipe.evaluate.num_questions > 0 and (_holds_out(recipe) or bool(recipe.evaluate.suites))
 
 
 _NOTHING_HELD_OUT = "no rows are held out (data.eval_share or data.max_eval_rows is 0)"
-_NOTHING_ASKED = "no questions are asked (evaluate.num_questions, data.eval_share or data.max_eval_rows is 0)"
+_NOTHING_ASKED = "no questions are asked (nothing is held out and no suite is named, or evaluate.num_questions is 0)"
 
 # Keys that are read only under a condition: key (or section) -> (is it read?, why not).
 _READ_WHEN: dict[str, tuple[Callable[[Recipe], bool], str]] = {
@@ -424,6 +409,11 @@ _READ_WHEN: dict[str, tuple[Callable[[Recipe], bool], str]] = {
     "train.eval_steps": (_holds_out, _NOTHING_HELD_OUT),
     "train.load_best_model_at_end": (_holds_out, _NOTHING_HELD_OUT),
     "train.early_stopping_patience": (_holds_out, _NOTHING_HELD_OUT),
+    "evaluate.metric": (_asks, _NOTHING_ASKED),
+    "evaluate.suites": (_asks, _NOTHING_ASKED),
+    "evaluate.suite_steps": (lambda r: _asks(r) and bool(r.evaluate.suites), "evaluate.suites names no suite"),
+    "evaluate.judge_url": (_asks, _NOTHING_ASKED),
+    "evaluate.judge_model": (lambda r: r.evaluate.judge_url is not None, "evaluate.judge_url names no endpoint"),
     "evaluate.max_new_tokens": (_asks, _NOTHING_ASKED),
     "evaluate.batch_size": (_asks, _NOTHING_ASKED),
 }
@@ -435,7 +425,7 @@ def refuse_unused(recipe: Recipe, place: str = "recipe") -> None:
     Raises:
         RecipeError: naming the key and why it would not be read.
     """
-    for key in _set_keys(recipe):
+    for key in recipe_keys.given(recipe):
         why = _why_unread(key, recipe)
         if why:
             raise RecipeError(
@@ -452,7 +442,7 @@ def refuse_curation(recipe: Recipe) -> None:
     Raises:
         RecipeError: naming the key and the verb that reads it.
     """
-    for key in _set_keys(recipe):
+    for key in recipe_keys.given(recipe):
         if key.startswith("curate."):
             raise RecipeError(
                 f"`{key}` is set, but nothing would read it: `tutelage data clean` reads it, training does not",
@@ -467,16 +457,6 @@ def _why_unread(key: str, recipe: Recipe) -> str:
     owner = key if key in _READ_WHEN else key.split(".")[0]
     is_read, why = _READ_WHEN.get(owner, (None, ""))
     return "" if is_read is None or is_read(recipe) else why
-
-
-def _set_keys(section: BaseModel, prefix: str = "") -> Iterator[str]:
-    for name, value in section:
-        if name not in section.model_fields_set:
-            continue
-        if isinstance(value, Section):
-            yield from _set_keys(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}"
 
 
 def _copy(tree: Mapping[str, Any]) -> dict[str, Any]:

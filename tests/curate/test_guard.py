@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 
 from tests.endpoints import Endpoint, completion, running
-from tutelage.curate.guard import HOPELESS, Guard, Verdict, parsed
+from tutelage.curate.guard import Verdict, parsed
+from tutelage.curate.guard import verdicts as judged
 from tutelage.curate.sample import Sample
+from tutelage.endpoint import CACHE, HOPELESS
+from tutelage.endpoint import Endpoint as Guard
 from tutelage.errors import DataError, RecipeError
 
 KEY = "a-key-that-nobody-may-see-4711"
@@ -81,7 +84,7 @@ def test_any_other_reply_is_unknown(reply: str) -> None:
 
 def test_turns_are_sent_and_verdicts_come_in_order(endpoint: Endpoint, tmp_path: Path) -> None:
     endpoint.answer = lambda request, _: completion("unsafe\nS9" if asked(request).endswith(("3", "7")) else "safe")
-    verdicts = guard(endpoint, concurrency=3).judge(samples(10), cache=tmp_path)
+    verdicts = judged(samples(10), guard(endpoint, concurrency=3), cache=tmp_path)
     assert [number for number, one in enumerate(verdicts) if one == Verdict("unsafe", ("S9",))] == [3, 7]
     assert sum(one.rating == "safe" for one in verdicts) == 8
     request = next(one for one in endpoint.requests if asked(one) == "question 3")
@@ -93,27 +96,27 @@ def test_turns_are_sent_and_verdicts_come_in_order(endpoint: Endpoint, tmp_path:
 
 
 def test_plain_text_is_sent_as_what_a_user_says(endpoint: Endpoint, tmp_path: Path) -> None:
-    guard(endpoint).judge([Sample((), ("a text",), "en")], cache=tmp_path)
+    judged([Sample((), ("a text",), "en")], guard(endpoint), cache=tmp_path)
     assert endpoint.requests[0]["messages"] == [{"role": "user", "content": "a text"}]
 
 
 def test_what_is_known_is_not_asked_again(endpoint: Endpoint, tmp_path: Path) -> None:
     twice = samples(4) * 2
-    first = guard(endpoint).judge(twice, cache=tmp_path / "new" / "folder")
+    first = judged(twice, guard(endpoint), cache=tmp_path / "new" / "folder")
     assert len(endpoint.requests) == 4
-    assert guard(endpoint).judge(twice, cache=tmp_path / "new" / "folder") == first
+    assert judged(twice, guard(endpoint), cache=tmp_path / "new" / "folder") == first
     assert len(endpoint.requests) == 4
-    Guard(endpoint.url, "another-guard").judge(samples(1), cache=tmp_path / "new" / "folder")
+    judged(samples(1), Guard(endpoint.url, "another-guard"), cache=tmp_path / "new" / "folder")
     assert len(endpoint.requests) == 5
 
 
 def test_an_interrupted_pass_goes_on(endpoint: Endpoint, tmp_path: Path) -> None:
-    guard(endpoint).judge(samples(6), cache=tmp_path)
-    file = tmp_path / "guard.jsonl"
+    judged(samples(6), guard(endpoint), cache=tmp_path)
+    file = tmp_path / CACHE
     content = file.read_bytes()
     file.write_bytes(content[:-7])  # killed while it wrote the last verdict
     endpoint.requests.clear()
-    assert [one.rating for one in guard(endpoint).judge(samples(8), cache=tmp_path)] == ["safe"] * 8
+    assert [one.rating for one in judged(samples(8), guard(endpoint), cache=tmp_path)] == ["safe"] * 8
     assert len(endpoint.requests) == 3
     assert len([json.loads(line) for line in file.read_text().splitlines()]) == 8
 
@@ -121,7 +124,7 @@ def test_an_interrupted_pass_goes_on(endpoint: Endpoint, tmp_path: Path) -> None
 def test_passing_failures_are_asked_again(endpoint: Endpoint, tmp_path: Path) -> None:
     failures = [(500, b""), (429, b"slow down"), (200, b'{"choices": [{"mess'), (0, b""), completion("safe")]
     endpoint.answer = lambda request, times: failures[times]
-    (verdict,) = guard(endpoint, retries=4).judge(samples(1), cache=tmp_path)
+    (verdict,) = judged(samples(1), guard(endpoint, retries=4), cache=tmp_path)
     assert verdict == Verdict("safe")
     assert len(endpoint.requests) == 5
 
@@ -132,11 +135,11 @@ def test_passing_failures_are_asked_again(endpoint: Endpoint, tmp_path: Path) ->
 )
 def test_half_of_the_requests_failing(endpoint: Endpoint, tmp_path: Path, failure: tuple[int, bytes]) -> None:
     endpoint.answer = lambda request, _: failure if int(asked(request)[-1]) % 2 else completion("safe")
-    verdicts = guard(endpoint, retries=1).judge(samples(10), cache=tmp_path)
+    verdicts = judged(samples(10), guard(endpoint, retries=1), cache=tmp_path)
     assert [one.rating for one in verdicts] == ["safe", "unknown"] * 5
     assert all(one.reason for one in verdicts[1::2])
     endpoint.answer = lambda request, _: completion("unsafe")
-    again = guard(endpoint).judge(samples(10), cache=tmp_path)
+    again = judged(samples(10), guard(endpoint), cache=tmp_path)
     assert [one.rating for one in again] == ["safe", "unsafe"] * 5  # only what was unknown is asked again
 
 
@@ -146,13 +149,13 @@ def test_an_endpoint_that_sleeps(endpoint: Endpoint, tmp_path: Path) -> None:
         return completion("safe")
 
     endpoint.answer = answer
-    verdicts = guard(endpoint, retries=0, timeout=0.2).judge(samples(2), cache=tmp_path)
+    verdicts = judged(samples(2), guard(endpoint, retries=0, timeout=0.2), cache=tmp_path)
     assert verdicts == [Verdict("safe"), Verdict("unknown", reason="no reply: TimeoutError")]
 
 
 def test_an_endpoint_that_is_gone_is_given_up(tmp_path: Path) -> None:
     gone = Guard("http://127.0.0.1:9/v1", "a-guard", retries=1, concurrency=2, backoff=0.05)
-    verdicts = gone.judge(samples(200), cache=tmp_path)
+    verdicts = judged(samples(200), gone, cache=tmp_path)
     assert {one.rating for one in verdicts} == {"unknown"}
     assert sum("not asked" in one.reason for one in verdicts) >= 100
     assert sum("ConnectionRefusedError" in one.reason for one in verdicts) >= HOPELESS
@@ -162,7 +165,7 @@ def test_an_endpoint_that_is_gone_is_given_up(tmp_path: Path) -> None:
 def test_mistakes_of_the_recipe_are_told_at_once(endpoint: Endpoint, tmp_path: Path, status: int) -> None:
     endpoint.answer = lambda request, _: (status, f"wrong key {KEY}".encode())
     with pytest.raises(RecipeError) as error:
-        guard(endpoint).judge(samples(100), cache=tmp_path)
+        judged(samples(100), guard(endpoint), cache=tmp_path)
     assert str(status) in str(error.value)
     assert endpoint.url in str(error.value)
     assert KEY not in str(error.value)
@@ -171,7 +174,7 @@ def test_mistakes_of_the_recipe_are_told_at_once(endpoint: Endpoint, tmp_path: P
 
 def test_the_key_is_written_nowhere(endpoint: Endpoint, tmp_path: Path) -> None:
     endpoint.answer = lambda request, _: (500, KEY.encode()) if asked(request)[-1] == "1" else completion("safe")
-    verdicts = guard(endpoint, retries=0).judge(samples(4), cache=tmp_path)
+    verdicts = judged(samples(4), guard(endpoint, retries=0), cache=tmp_path)
     assert any(one.rating == "unknown" for one in verdicts)
     written = [file.read_text() for file in tmp_path.rglob("*") if file.is_file()]
     assert written
@@ -181,11 +184,11 @@ def test_the_key_is_written_nowhere(endpoint: Endpoint, tmp_path: Path) -> None:
 def test_settings_that_cannot_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_SUCH_KEY", raising=False)
     with pytest.raises(RecipeError, match="NO_SUCH_KEY"):
-        Guard("http://localhost/v1", "a-guard", key_variable="NO_SUCH_KEY").judge(samples(1), cache=tmp_path)
+        judged(samples(1), Guard("http://localhost/v1", "a-guard", key_variable="NO_SUCH_KEY"), cache=tmp_path)
     with pytest.raises(RecipeError, match="file:"):
-        Guard("file:///etc/passwd", "a-guard").judge(samples(1), cache=tmp_path)
-    (tmp_path / "guard.jsonl").write_text("hello\n")
+        judged(samples(1), Guard("file:///etc/passwd", "a-guard"), cache=tmp_path)
+    (tmp_path / CACHE).write_text("hello\n")
     with pytest.raises(DataError, match="not a cache"):
-        Guard("http://localhost/v1", "a-guard").judge(samples(1), cache=tmp_path)
+        judged(samples(1), Guard("http://localhost/v1", "a-guard"), cache=tmp_path)
     with pytest.raises(DataError):
-        Guard("http://localhost/v1", "a-guard").judge(samples(1), cache=tmp_path / "guard.jsonl")
+        judged(samples(1), Guard("http://localhost/v1", "a-guard"), cache=tmp_path / CACHE)

@@ -28,7 +28,7 @@ import pyarrow as pa
 
 from tests.hostile import mutate, valid
 from tests.hostile.judge import Verdict, judge_data, judge_recipe, judge_template
-from tutelage import posix
+from tutelage import posix, recipe_keys
 from tutelage import recipe as recipes
 from tutelage import template as templates
 from tutelage.run.assemble import Speech, speech
@@ -90,7 +90,7 @@ def _data(draw: Random) -> Input:
 
 def _recipe(draw: Random) -> Input:
     text = valid.recipe().encode()
-    keys = list(dict(recipes.keys()))
+    keys = list(dict(recipe_keys.described(recipes.Recipe)))
     overrides = [f"{draw.choice(keys)}={draw.choice(('1', '0.5', 'null', '[1]', 'true', 'x'))}" for _ in range(2)]
     overrides = overrides[: draw.randint(0, 2)]
     mutated = [mutate.bytes_of(one.encode(), b"=.:{}[]&*", draw).decode(errors="replace") for one in overrides]

@@ -10,6 +10,7 @@ from tests.architectures import tiny
 from tutelage.inference.generate import Decoding, generate, stream
 from tutelage.model.loading import load_model, load_tokenizer
 from tutelage.recipe import ModelSection
+from tutelage.records import Generation
 
 PROMPTS = [
     "The river",
@@ -52,10 +53,10 @@ def test_a_batch_says_what_each_prompt_alone_would(loaded) -> None:
     for stop_ids in ((), (by_hand(model, prompts[1], 6)[4],)):
         alone = generate(model, tokenizer, prompts=prompts, decoding=Decoding(12, 1, stop_ids, 1))
         for size in (2, 6):
-            done: list[int] = []
+            done: dict[int, Generation] = {}
             decoding = Decoding(12, size, stop_ids, pad_id=1)
-            assert generate(model, tokenizer, prompts=prompts, decoding=decoding, progress=done.append) == alone
-            assert done[-1] == len(prompts)
+            assert generate(model, tokenizer, prompts=prompts, decoding=decoding, done=done.update) == alone
+            assert [done[number] for number in range(len(prompts))] == alone
         assert len({answer.text for answer in alone}) > 3
         assert alone[0] == alone[5]
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.small import Listening, questions
 from tutelage import recipe as recipes
+from tutelage import recipe_keys
 from tutelage.errors import DataError, LedgerError
 from tutelage.recipe import Recipe
 from tutelage.records import Entry, Message
@@ -151,7 +152,11 @@ def test_rows_of_several_formats_keep_their_order_and_their_examples(make_recipe
     texts = [tmp_path / f"{n}.txt" for n in range(3)]
     for n, path in enumerate(texts):
         path.write_text(f"The old mill stands by the river {n}. " * (3 + 8 * n), encoding="utf-8")
-    tree = {**recipes.flat(recipe.data), "sources": [*map(str, texts), recipe.data.sources[0].path], "eval_share": 0.2}
+    tree = {
+        **recipe_keys.flat(recipe.data),
+        "sources": [*map(str, texts), recipe.data.sources[0].path],
+        "eval_share": 0.2,
+    }
     prepared, spoken = prepared_from(recipe.model_copy(update={"data": recipes.DataSection.model_validate(tree)}))
     check_the_law(prepared, [{}] * 15)
     assert np.all(np.diff(prepared.store.rows) >= 0)

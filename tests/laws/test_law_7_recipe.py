@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.endpoints import running
 from tests.small import Listening, questions
 from tutelage import recipe as recipes
+from tutelage import recipe_keys
 from tutelage.errors import RecipeError
 from tutelage.recipe import Recipe, Section, Source
 from tutelage.run.curating.cleaning import clean
@@ -38,13 +40,16 @@ KEYS = tuple(
     train.label_smoothing_factor train.neftune_noise_alpha train.dtype train.gradient_checkpointing train.torch_compile
     train.logging_steps train.eval_steps
     train.save_steps train.save_total_limit train.load_best_model_at_end train.early_stopping_patience
-    evaluate.num_questions evaluate.max_new_tokens evaluate.batch_size
+    evaluate.num_questions evaluate.metric evaluate.suites evaluate.suite_steps evaluate.max_new_tokens
+    evaluate.batch_size evaluate.judge_url evaluate.judge_model
     curate.min_relevance curate.min_completeness curate.personal_data curate.guard_url curate.guard_model
     curate.deduplicate curate.decontaminate
     """.split()  # noqa: SIM905
 )
 CURATE = {key for key in KEYS if key.startswith("curate.")}
 SOURCE_KEYS = ("path", "format", "columns", "weight", "rows", "role", "split", "subset")
+
+JUDGE = "http://judge"  # stands for the endpoint that a test runs
 
 # Runs that differ in what they read; each is a short one on a tiny model.
 RUNS: dict[str, dict[str, Any]] = {
@@ -68,6 +73,18 @@ RUNS: dict[str, dict[str, Any]] = {
         },
     },
     "nothing held out": {"train": {"max_steps": 2}, "data": {"eval_share": 0.0}},
+    "suites": {
+        "train": {"max_steps": 2},
+        "data": {"eval_share": 0.0},
+        "evaluate": {
+            "suites": ["world_en"],
+            "suite_steps": 1,
+            "num_questions": 2,
+            "max_new_tokens": 2,
+            "judge_url": JUDGE,
+            "judge_model": "judge",
+        },
+    },
     "noisy dft": {
         "train": {
             "max_steps": 2,
@@ -85,10 +102,10 @@ RUNS: dict[str, dict[str, Any]] = {
 
 
 def test_these_are_the_keys() -> None:
-    described = dict(recipes.keys(Recipe))
+    described = dict(recipe_keys.described(Recipe))
     assert tuple(described) == KEYS
     assert tuple(Source.model_fields) == SOURCE_KEYS
-    assert all(text and text[0].islower() for _, text in (*described.items(), *recipes.keys(Source)))
+    assert all(text and text[0].islower() for _, text in (*described.items(), *recipe_keys.described(Source)))
 
 
 @contextmanager
@@ -109,9 +126,9 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[str]]:
         yield seen
 
 
-def recipe_of(make_recipe, folder: Path, run: str) -> Recipe:
+def recipe_of(make_recipe, folder: Path, run: str, judge: str = JUDGE) -> Recipe:
     (folder / "held.jsonl").write_text("".join(json.dumps(row) + "\n" for row in questions(3, start=50)))
-    text = json.dumps(RUNS[run])
+    text = json.dumps(RUNS[run]).replace(JUDGE, judge)
     for name in ("held.jsonl", "rows.jsonl"):
         text = text.replace(json.dumps(name), json.dumps(str(folder / name)))
     sections = json.loads(text)
@@ -120,9 +137,10 @@ def recipe_of(make_recipe, folder: Path, run: str) -> Recipe:
 
 
 def keys_read(make_recipe, monkeypatch: pytest.MonkeyPatch, folder: Path, run: str) -> set[str]:
-    recipe = recipe_of(make_recipe, folder, run)
-    with reads(monkeypatch) as seen:
-        result = train(recipe, terminal=Listening())
+    with running() as judge:
+        recipe = recipe_of(make_recipe, folder, run, judge.url)
+        with reads(monkeypatch) as seen:
+            result = train(recipe, terminal=Listening())
     assert result.outcome.state.step > 0
     return {key for key in seen if key in KEYS}
 
@@ -177,6 +195,11 @@ UNREAD = {
     "data.mode=domain data.replay_share=0.1": "data.mode is not continual",
     "template.train_on=all template.train_reasoning=false": "trains every token",
     "evaluate.num_questions=0 evaluate.max_new_tokens=5": "no questions are asked",
+    "evaluate.num_questions=0 evaluate.metric=f1": "no questions are asked",
+    "data.eval_share=0 evaluate.num_questions=0 evaluate.suites=[world_en]": "no questions are asked",
+    "evaluate.suite_steps=2": "names no suite",
+    "evaluate.num_questions=0 evaluate.judge_url=http://localhost:1/v1": "no questions are asked",
+    "evaluate.judge_model=m": "names no endpoint",
     "data.eval_share=0 train.early_stopping_patience=2": "no rows are held out",
     "data.max_eval_rows=0 train.load_best_model_at_end=true": "no rows are held out",
     "data.eval_share=0 train.eval_steps=5": "no rows are held out",
@@ -235,7 +258,7 @@ def test_the_resolved_recipe_holds_every_key_that_is_read(make_recipe, tmp_path:
         recipe = recipe_of(make_recipe, tmp_path, run)
         text = recipes.dump(recipe)
         assert recipes.build(yaml.safe_load(text)) == recipe, "it is a recipe for the same run"
-        saved = recipes.flat(recipe)
+        saved = recipe_keys.flat(recipe)
         assert tuple(saved) == KEYS
         written = yaml.safe_load(text)
         absent = {

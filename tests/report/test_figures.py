@@ -3,14 +3,17 @@
 import re
 import warnings
 from dataclasses import replace
-from typing import Any
+from importlib.resources import files
+from typing import Any, get_args
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
+from tutelage.evaluation.data_map.trajectory import Kind
 from tutelage.report import figures
 from tutelage.report.content import Curves, Lengths
+from tutelage.report.drawing import BAD, HELD_OUT, MUTED, SPECIAL, TUNED
 
 DRAWN = [figures.loss_figure, figures.rate_figure, figures.speed_figure, figures.norm_figure]
 LENGTHS = Lengths((0.0, 10.0, 20.0), (3, 5), 12, 20, 24)
@@ -74,3 +77,21 @@ def test_running_mean_keeps_lines_and_ends() -> None:
 def test_same_figure_twice_is_the_same_text(make_report: Any) -> None:
     curves = make_report().training.curves
     assert figures.loss_figure(curves) == figures.loss_figure(curves)
+
+
+def test_the_map_has_a_dot_for_each_row(make_report: Any) -> None:
+    kinds = make_report().data_map.kinds
+    svg = figures.map_figure(kinds)
+    parse(svg)
+    assert svg.count("<use") >= sum(len(kind.mean) for kind in kinds)
+    assert "var(--bad)" in svg
+    assert re.findall(r"#[0-9a-fA-F]{6}\b", svg) == []
+
+
+def test_every_kind_of_row_has_its_colour() -> None:
+    assert set(figures.COLOURS) == set(get_args(Kind))
+    style = files("tutelage.report").joinpath("style.jinja").read_text(encoding="utf-8")
+    variables = {BAD: "bad", TUNED: "tuned", HELD_OUT: "held-out", SPECIAL: "special-ink", MUTED: "muted"}
+    for kind, colour in figures.COLOURS.items():
+        if kind != "ordinary":
+            assert f".dot.{kind.replace(' ', '-')} {{ background: var(--{variables[colour]}); }}" in style

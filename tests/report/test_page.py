@@ -10,20 +10,31 @@ from jinja2 import Environment
 
 from tests.report.elements import ATTACK, Elements
 from tutelage.report import content as c
-from tutelage.report import markup, page
+from tutelage.report import data_map as d
+from tutelage.report import evidence as e
+from tutelage.report import markup, page, stored, wording
 
 
 def attacked(report: c.Report) -> c.Report:
     """The report with an attack in every text that comes from data, models, files or the recipe."""
-    assert report.evidence is not None
-    answer = c.Answer(ATTACK, False, False)
+    assert report.data_map is not None
+    suite = report.evidence[0]
+    answers = (e.Answer(ATTACK, 0.0, False),) * 2
     bad = replace(
-        report.evidence.items[0],
+        suite.items[0],
+        place=ATTACK,
+        task=ATTACK,
         earlier=((ATTACK, ATTACK),),
         question=ATTACK,
-        reference=ATTACK * 9,
-        base=answer,
-        tuned=answer,
+        expected=ATTACK * 9,
+        answers=answers,
+    )
+    suites = tuple(
+        replace(suite, name=name, models=(ATTACK, f"{ATTACK}2"), slices=slices, items=(bad,))
+        for name, slices in (
+            ("held-out", (*suite.slices, replace(suite.slices[0], label=ATTACK))),
+            (ATTACK, (*suite.slices * 3, replace(suite.slices[0], label=ATTACK))),
+        )
     )
     sample = report.samples[0]
     return replace(
@@ -31,7 +42,7 @@ def attacked(report: c.Report) -> c.Report:
         model=ATTACK,
         data=(ATTACK,),
         template=ATTACK,
-        evidence=replace(report.evidence, items=(bad,)),
+        evidence=suites,
         first_batch=replace(report.first_batch, roles=(c.RoleCount(ATTACK, 1, 1),)),
         samples=(replace(sample, place=ATTACK, tokens=(c.Token(1, 0, ATTACK, 0.0, False, ATTACK),)),),
         ledger=replace(
@@ -40,13 +51,18 @@ def attacked(report: c.Report) -> c.Report:
             formats=(ATTACK,),
             notes=((ATTACK, 1),),
         ),
+        data_map=replace(
+            report.data_map,
+            suspects=(replace(report.data_map.suspects[0], place=ATTACK, prompt=ATTACK, answer=ATTACK),),
+            untold=(ATTACK,),
+        ),
         origin=replace(report.origin, recipe=ATTACK, command=ATTACK, versions=((ATTACK, ATTACK),)),
     )
 
 
 def test_nothing_from_data_becomes_an_element(make_report: Any) -> None:
     plain, bad = page.html(make_report()), page.html(attacked(make_report()))
-    assert bad.count("&lt;script&gt;alert(") >= 18  # every place that was attacked shows it as text
+    assert bad.count("&lt;script&gt;alert(") >= 34  # every place that was attacked shows it as text
     elements = Elements(bad)
     assert elements.tags.count("script") == Elements(plain).tags.count("script") == 1  # our own
     assert "img" not in elements.tags
@@ -80,6 +96,8 @@ def test_every_part_is_there(make_report: Any) -> None:
         "not distinguishable from the base",
         "5.0 to 70.0",
         "2 gained, 1 lost",
+        "eval.jsonl:8 · sums · lost",
+        "Other metrics",
         "base 25.0 %, tuned 100.0 %".replace(" %", "\u202f%"),
         "LoRA r 16, alpha 32",
         "400 of 1,000 tokens are trained",
@@ -96,7 +114,7 @@ def test_every_part_is_there(make_report: Any) -> None:
 def test_without_questions_and_curves(make_report: Any) -> None:
     report = make_report()
     none = c.Curves((), (), (), (), (), ())
-    text = page.html(replace(report, evidence=None, training=replace(report.training, curves=none)))
+    text = page.html(replace(report, evidence=(), training=replace(report.training, curves=none)))
     assert "says nothing about improvement" in text
     assert 'id="answers"' not in text
     assert "No step was logged" in text
@@ -113,7 +131,7 @@ def test_speed_is_a_table(make_report: Any) -> None:
     without = plain("".join(Elements(page.html(make_report(training=unmeasured))).text))
     assert "per second, " not in without
     assert "tokens/s" not in without
-    assert page.figures_of(make_report())["training"]["speed"]["share_of_peak"] == 0.463
+    assert stored.run_figures(make_report())["training"]["speed"]["share_of_peak"] == 0.463
 
 
 def plain(text: str) -> str:
@@ -172,23 +190,31 @@ def test_middle_of_a_long_row_is_named(make_report: Any) -> None:
     assert text.count("1,200 tokens left out here") == 1
 
 
-def test_rare_changes_are_visible(make_report: Any) -> None:
-    first = make_report().evidence.items
-    gained, lost = first[0], first[2]
-    items = [replace(gained, row=row) for row in range(200)] + [replace(lost, row=200)]
-    shown = page.choose_visible(items, 40)
-    assert len(shown) == 40
-    assert shown == sorted(set(shown))
-    assert 200 in shown
-    assert page.choose_visible(items[:3], 40) == [0, 1, 2]
+def test_what_the_rows_taught(make_report: Any) -> None:
+    page_text = page.html(make_report())
+    text = plain(" ".join("".join(Elements(page_text).text).split()))
+    for part in (
+        "losses of 95 rows over 190 visits",
+        "never learned5 5.3 %",
+        "5 of 95 rows are drawn",
+        "+9.2+0.8 by its losses, +8.5 by its answer",
+        "loss 4.50 at first, 3.50 at last",
+        "in 87.5 % of the cases",
+        "no held-out loss was measured: whether rows are memorised cannot be said.",
+    ):
+        assert part in text, part
+    assert "<dt>forgotten" not in page_text
+    assert 'id="lessons"' not in page.html(make_report(data_map=None))
 
 
-def test_all_questions_are_on_the_page_once(make_report: Any) -> None:
-    report = make_report()
-    items = tuple(replace(report.evidence.items[0], row=row, question=f"question-{row}-") for row in range(55))
-    text = page.html(replace(report, evidence=replace(report.evidence, items=items)))
-    assert [text.count(f"question-{row}-") for row in range(55)] == [1] * 55
-    assert "15 more questions" in text
+def test_rows_seen_once_have_no_picture(make_report: Any) -> None:
+    of = make_report().data_map
+    once = replace(of, kinds=(d.Kind("seen once", 95, (), ()),), fit_auc=None)
+    suspect = replace(of.suspects[0], losses=(4.5,), from_fit=None, kind="seen once")
+    text = page.html(make_report(data_map=replace(once, suspects=(suspect,))))
+    assert "rows are drawn" not in text
+    assert "by its answer" not in text
+    assert "loss 4.50<" in text
 
 
 def test_long_texts_are_folded_and_whole() -> None:
@@ -216,7 +242,7 @@ def test_files_agree_and_survive_odd_names(make_report: Any, tmp_path: Path) -> 
         figures["ledger"]["rows"]
         == figures["ledger"]["used"] + figures["ledger"]["shortened"] + figures["ledger"]["dropped"]
     )
-    assert figures["evidence"]["slices"][0]["tuned"]["share"] == 0.5
+    assert figures["evidence"][0]["slices"][0]["means"][-1]["value"] == 0.5
     assert figures["training"]["held_out"][-1] == {"step": 60, "loss": 1.125}
     assert figures["verdict"] in page.html(report)
 
@@ -227,6 +253,6 @@ def test_templates_are_escaped_by_default() -> None:
 
 
 def test_model_name() -> None:
-    assert page.model_name("org/name") == "name"
-    assert page.model_name("/models/base/") == "base"
-    assert page.model_name("pupil") == "pupil"
+    assert wording.model_name("org/name") == "name"
+    assert wording.model_name("/models/base/") == "base"
+    assert wording.model_name("pupil") == "pupil"

@@ -1,38 +1,59 @@
 """Figures and the verdict in words."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from tests.report.run_reports import HELD_OUT, MEANS, OVER_ALL, UNSURE, one_model, three_models
 from tutelage.report import wording
+from tutelage.report.evidence import Suite
 
 
 def plain(text: str) -> str:
     return text.replace("\u202f", " ").replace("\u00a0", " ")
 
 
+def with_slice(**changes: Any) -> Sequence[Suite]:
+    return [replace(HELD_OUT, slices=(replace(OVER_ALL, **changes),))]
+
+
 @pytest.mark.parametrize(("verdict", "word"), [("better", "rose from"), ("worse", "fell from")])
-def test_verdict_follows_the_test(make_report: Any, verdict: str, word: str) -> None:
-    evidence = make_report().evidence
-    first = replace(evidence.slices[0], verdict=verdict, p_value=1e-9)
-    sentence = plain(wording.verdict(replace(evidence, slices=(first,))))
+def test_verdict_follows_the_test(verdict: str, word: str) -> None:
+    sentence = plain(wording.verdict(with_slice(against=(replace(UNSURE, verdict=verdict, p_value=1e-9),))))
     assert f"{word} 25.0 % (5.0 to 70.0) to 50.0 % (15.0 to 85.0) on 4 held-out questions" in sentence
     assert f"{verdict} than the base" in sentence
     assert "p < 0.0001" in sentence
 
 
-def test_a_rise_within_chance_is_no_rise(make_report: Any) -> None:
-    sentence = wording.verdict(make_report().evidence)
+def test_a_rise_within_chance_is_no_rise() -> None:
+    sentence = wording.verdict([HELD_OUT])
     assert "went from" in sentence
     assert "not distinguishable" in sentence
     assert "rose" not in sentence
 
 
-def test_no_change_is_said_once(make_report: Any) -> None:
-    evidence = make_report().evidence
-    first = replace(evidence.slices[0], tuned=evidence.slices[0].base)
-    assert plain(wording.verdict(replace(evidence, slices=(first,)))).startswith("Exact match stayed at 25.0 % (")
+def test_no_change_is_said_once() -> None:
+    sentence = plain(wording.verdict(with_slice(means=MEANS[:1] * 2)))
+    assert sentence.startswith("Exact match stayed at 25.0 % (")
+
+
+def test_equal_within_a_margin() -> None:
+    within = replace(UNSURE, difference=0.001, low=-0.01, high=0.012, verdict="equivalent", within_margin=True)
+    sentence = plain(wording.verdict(with_slice(against=(within,))))
+    assert "equivalent to the base; +0.1 points (-1.0 to +1.2, within ±2 points)" in sentence
+
+
+def test_the_last_of_several_models_is_told() -> None:
+    sentence = plain(wording.verdict([three_models(), HELD_OUT]))
+    assert "on 4 questions: better than the first; +12.5 points" in sentence
+    assert sentence.startswith("ROUGE-L ")
+
+
+def test_one_model_has_a_mean_and_no_comparison() -> None:
+    assert plain(wording.verdict([one_model()])) == "Exact match of only is 25.0 % (5.0 to 70.0) on 4 questions."
+    assert "says nothing" in wording.verdict([])
 
 
 @pytest.mark.parametrize(

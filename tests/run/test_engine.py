@@ -148,13 +148,14 @@ def test_a_run_that_asks_compares_base_and_tuned(make_recipe, tmp_path: Path) ->
         evaluate={"num_questions": 5, "max_new_tokens": 6, "batch_size": 2},
     )
     result = train(recipe, terminal=Listening())
-    assert result.comparison is not None
-    assert result.comparison.names == ("base", "tuned")
-    assert len(result.comparison.questions) == 5
+    (comparison,) = result.comparisons
+    assert comparison.names == ("base", "tuned")
+    assert len(comparison.items) == 5
     held = set(result.prepared.store.rows[result.prepared.held_out].tolist())
     written = json.loads((tmp_path / "run" / "comparison.json").read_text(encoding="utf-8"))
-    assert [row["row"] for row in written["questions"]] == [question.row for question in result.comparison.questions]
-    assert {row["row"] for row in written["questions"]} <= held
+    (suite,) = written["suites"]
+    assert [one["row"] for one in suite["items"]] == [item.question.row for item in comparison.items]
+    assert {one["row"] for one in suite["items"]} <= held
     figures = json.loads((tmp_path / "run" / "result.json").read_text(encoding="utf-8"))
     assert figures["ledger"]["rows"] == 40
     assert set(figures["base"]) >= {"exact_match", "stopped"}

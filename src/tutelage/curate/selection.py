@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from xxhash import xxh64_intdigest
 
+from tutelage.curate.alike import SIZE, Alike
 from tutelage.curate.coverage import entropy
 from tutelage.curate.taxonomy import Labels
 from tutelage.text import normalised, words
@@ -23,10 +24,7 @@ By = Literal["quality", "random", "longest"]
 Reason = Literal["too few rows", "too similar"]
 Cell = tuple[str, str]
 Rows = npt.NDArray[np.int64]
-Places = npt.NDArray[np.int32]
 
-_HASHES = 64
-_BANDS = 12  # pairs of bytes by which similar rows are found, see _Greedy
 _READ = 512  # words of a prompt that its signature reads
 _COMPARED = 300  # rows of which all pairs are compared, for the mean similarity of a choice
 
@@ -75,11 +73,11 @@ class Candidates:
             np.array(self._cells, dtype=np.int32),
             np.array(self._quality, dtype=np.float32),
             np.array(self._words, dtype=np.int32),
-            np.frombuffer(bytes(self._signatures), dtype=np.uint8).reshape(-1, _HASHES),
+            np.frombuffer(bytes(self._signatures), dtype=np.uint8).reshape(-1, SIZE),
         )
 
 
-_FACTORS = np.random.default_rng(0).integers(0, 1 << 63, (2, _HASHES), dtype=np.uint64) | np.uint64(1)
+_FACTORS = np.random.default_rng(0).integers(0, 1 << 63, (2, SIZE), dtype=np.uint64) | np.uint64(1)
 
 
 def signature(text: str) -> bytes:
@@ -217,17 +215,12 @@ def _members(rows: Columns) -> list[Rows]:
 
 
 class _Greedy:
-    """Takes the rows of one cell, the best first, and passes over those that are too similar to one that it took.
-
-    When a row is taken, the rows behind it with which it has one of 12 pairs of bytes in common are compared. Two rows
-    with more than 0.7 of their bytes equal have one with a probability above 1 - (1 - 0.7 ** 2) ** 12 = 0.9997.
-    """
+    """Takes the rows of one cell, the best first, and passes over those that are too similar to one that it took."""
 
     def __init__(self, rows: Columns, members: Rows, max_similarity: float) -> None:
         self.members, self.taken, self._next = members, list[int](), 0
-        self._signatures, self._allowed = rows.signatures, max_similarity * _HASHES
         self._passed = np.zeros(len(members), dtype=np.bool_)
-        self._groups = _grouped(rows.signatures[members]) if max_similarity < 1 else None
+        self._alike = Alike(rows.signatures[members], int(max_similarity * SIZE)) if max_similarity < 1 else None
 
     @property
     def exhausted(self) -> bool:
@@ -244,31 +237,9 @@ class _Greedy:
         while len(self.taken) < count and not self.exhausted:
             if not self._passed[self._next]:
                 self.taken.append(int(self.members[self._next]))
-                self._pass_similar(self._next)
+                if self._alike is not None:
+                    self._passed[self._alike.behind(self._next, self._passed)] = True
             self._next += 1
-
-    def _pass_similar(self, place: int) -> None:
-        """Mark the rows behind one that are too similar to it."""
-        if self._groups is None:
-            return
-        order, starts, ends = self._groups
-        bounds = zip(order, starts[:, place].tolist(), ends[:, place].tolist(), strict=True)
-        met = np.concatenate([places[start:end] for places, start, end in bounds])
-        met = met[(met > place) & ~self._passed[met]]
-        equal = self._signatures[self.members[met]] == self._signatures[self.members[place]]
-        self._passed[met[np.count_nonzero(equal, axis=1) > self._allowed]] = True
-
-
-def _grouped(signatures: npt.NDArray[np.uint8]) -> tuple[Places, Places, Places]:
-    """For each pair of bytes, the rows ordered by it, and where in that order the rows stand that share a row's pair;
-    int32, (12, rows) each."""
-    keys_BR = np.ascontiguousarray(signatures.view(np.uint16)[:, :_BANDS].T)
-    order_BR = np.argsort(keys_BR, axis=1, kind="stable").astype(np.int32)
-    starts_BR, ends_BR = np.empty_like(order_BR), np.empty_like(order_BR)
-    for keys, order, starts, ends in zip(keys_BR, order_BR, starts_BR, ends_BR, strict=True):
-        ordered = keys[order]
-        starts[:], ends[:] = np.searchsorted(ordered, keys, "left"), np.searchsorted(ordered, keys, "right")
-    return order_BR, starts_BR, ends_BR
 
 
 def _fill(cells: Sequence[_Greedy], weights: npt.NDArray[np.float64], target: int) -> tuple[Rows, Rows]:
@@ -363,4 +334,4 @@ def _mean_similarity(signatures: npt.NDArray[np.uint8], *, seed: int) -> float:
         return 0.0
     sample = signatures[drawn]
     equal = sum(int(np.count_nonzero(sample[one + 1 :] == sample[one])) for one in range(len(sample)))
-    return equal / (_HASHES * len(sample) * (len(sample) - 1) / 2)
+    return equal / (SIZE * len(sample) * (len(sample) - 1) / 2)

@@ -1,6 +1,6 @@
 """Batched greedy generation with a KV cache, from prompts whose ids are those that training saw."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerB
 
 from tutelage.records import Generation
 
-Progress = Callable[[int], None]
+Done = Callable[[Mapping[int, Generation]], None]
 
 
 @dataclass(frozen=True)
@@ -50,22 +50,23 @@ def generate(
     *,
     prompts: Sequence[Sequence[int]],
     decoding: Decoding,
-    progress: Progress | None = None,
+    done: Done | None = None,
 ) -> list[Generation]:
     """Greedy answers to prompts given as ids, in their order. Prompts of like length share a batch.
 
     A prompt that fills the context gets no answer.
 
     Args:
-        progress: called with the number of answers done after each batch.
+        done: called after each batch with its answers, by the number of their prompt.
     """
     model.eval()
     results: dict[int, Generation] = {}
     for numbers in _batches(prompts, decoding):
         rows = _generate_batch(model, [prompts[number] for number in numbers], decoding)
-        results |= {number: _finish(ids, tokenizer, decoding) for number, ids in zip(numbers, rows, strict=True)}
-        if progress is not None:
-            progress(len(results))
+        batch = {number: _finish(ids, tokenizer, decoding) for number, ids in zip(numbers, rows, strict=True)}
+        results |= batch
+        if done is not None:
+            done(batch)
     return [results[number] for number in range(len(prompts))]
 
 

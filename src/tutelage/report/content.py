@@ -5,94 +5,10 @@ Shares are in 0..1, times in seconds, lengths in tokens. Texts are as they came 
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 from tutelage.records import Speed
-
-Change = Literal["gained", "lost", "right twice", "wrong twice"]
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """`hits` of `n`, with the 95 % interval `low` to `high` (Wilson)."""
-
-    hits: int
-    n: int
-    share: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """Exact match of both models over some questions, and the paired test between them.
-
-    Attributes:
-        label: which questions, as "all" or "en".
-        gained, lost: questions that only the tuned model, only the base has right.
-        p_value: exact McNemar test, two-sided.
-        verdict: better, worse, or not distinguishable.
-    """
-
-    label: str
-    base: Share
-    tuned: Share
-    gained: int
-    lost: int
-    p_value: float
-    verdict: str
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a model wrote; `stopped`: it ended by itself."""
-
-    text: str
-    right: bool
-    stopped: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A held-out question with its reference and both answers.
-
-    Attributes:
-        row: number of its row in the ledger.
-        language: "en" or "zh".
-        earlier: (role, text) of the turns before the question.
-    """
-
-    row: int
-    language: str
-    earlier: tuple[tuple[str, str], ...]
-    question: str
-    reference: str
-    base: Answer
-    tuned: Answer
-
-    @property
-    def change(self) -> Change:
-        """What training did to this answer."""
-        if self.base.right:
-            return "right twice" if self.tuned.right else "lost"
-        return "gained" if self.tuned.right else "wrong twice"
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """Before and after on the same questions.
-
-    Attributes:
-        slices: over all questions first, then one per language where there are several.
-        base_stopped, tuned_stopped: share of answers that ended by themselves.
-        max_new_tokens: limit of an answer.
-    """
-
-    slices: tuple[Slice, ...]
-    base_stopped: Share
-    tuned_stopped: Share
-    max_new_tokens: int
-    items: tuple[Item, ...]
+from tutelage.report.data_map import DataMap
+from tutelage.report.evidence import Suite
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,17 +210,32 @@ class Report:
     """A whole report.
 
     Attributes:
-        evidence: None where no questions were asked.
+        evidence: for each suite that was asked, the held-out questions first.
         template: name of the chat template.
         samples: some rows of the first batch, in its order.
+        data_map: what the losses of the rows tell of them; None where they were not kept.
     """
 
     model: str
     data: tuple[str, ...]
     template: str
     training: Training
-    evidence: Evidence | None
+    evidence: tuple[Suite, ...]
     first_batch: FirstBatch
     samples: tuple[Sample, ...]
     ledger: Ledger
+    origin: Origin
+    data_map: DataMap | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What the report of `evaluate` and `compare` says.
+
+    Attributes:
+        models: folder or Hub id of each, the base first, beside the name that the suites call it by.
+    """
+
+    models: tuple[tuple[str, str], ...]
+    suites: tuple[Suite, ...]
     origin: Origin

@@ -19,6 +19,7 @@ from tutelage.report.wording import compact
 
 # Colours that matplotlib writes -> variables of the page.
 INK, MUTED, LINE, TUNED, BASE, HELD_OUT = "#010101", "#010102", "#010103", "#010104", "#010105", "#010106"
+BAD, SPECIAL = "#010107", "#010108"
 _VARIABLES = {
     INK: "var(--ink)",
     MUTED: "var(--muted)",
@@ -26,6 +27,8 @@ _VARIABLES = {
     TUNED: "var(--tuned)",
     BASE: "var(--base)",
     HELD_OUT: "var(--held-out)",
+    BAD: "var(--bad)",
+    SPECIAL: "var(--special-ink)",
 }
 _WIDTH, _HEIGHT = 420.0, 190.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46.0, 12.0, 10.0, 36.0

@@ -5,12 +5,24 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.ticker import MaxNLocator
 
 from tutelage.report.content import Curves, Lengths
-from tutelage.report.drawing import BASE, HELD_OUT, MUTED, TUNED, Formatter, quiet_axes, svg
+from tutelage.report.data_map import Kind
+from tutelage.report.drawing import BAD, BASE, HELD_OUT, MUTED, SPECIAL, TUNED, Formatter, quiet_axes, svg
+from tutelage.report.language import t
 from tutelage.report.wording import compact
 
 _MOST_POINTS = 400
+# Of the kinds of rows; style.jinja has the same for the legend.
+COLOURS = {
+    "never learned": BAD,
+    "learned at once": TUNED,
+    "forgotten": HELD_OUT,
+    "memorised": SPECIAL,
+    "ordinary": BASE,
+    "seen once": MUTED,
+}
 
 Values = npt.NDArray[np.float64]
 
@@ -63,6 +75,18 @@ def length_figure(lengths: Lengths) -> str:
         )
         axes.margins(y=0.18)
     return svg(figure, "Histogram of the lengths of the examples in tokens")
+
+
+def map_figure(kinds: Sequence[Kind]) -> str:
+    """A dot for each row: the mean of its losses over their spread, in the colour of its kind (`COLOURS`)."""
+    figure, axes = quiet_axes(_plain_number, xlabel=t("spread of its losses"))
+    for kind in sorted(kinds, key=lambda one: one.name != "ordinary"):  # the many lie below the few
+        axes.plot(kind.spread, kind.mean, linestyle="", marker="o", markersize=2.6, color=COLOURS[kind.name], alpha=0.6)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_formatter(lambda value, _: _plain_number(value))
+    axes.set_xlim(left=0)
+    axes.set_ylim(bottom=0)
+    return svg(figure, t("Mean loss of each row over the spread of its losses"))
 
 
 def running_mean(values: Values) -> Values:

@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from tutelage.report import wording
+from tutelage.report.language import known, language, t
 
 _LONG, _BEGINNING = 220, 150  # texts wider than that are folded, and show so much; a wide (CJK) character is two
 _LONG_LINES = 6
@@ -45,17 +46,23 @@ def environment() -> Environment:
         "share_of": wording.share_of,
         "interval": wording.interval,
         "p_value": wording.p_value,
+        "points": wording.points,
+        "metric": wording.metric,
+        "feature": wording.feature,
         "duration": wording.duration,
         "compact": wording.compact,
         "language": wording.language,
         "paired": wording.paired,
+        "drift": wording.drift,
         "arithmetic": wording.arithmetic,
         "count": lambda number: f"{number:,}",
         "clipped": clipped,
         "label": label,
         "marked": marked,
         "visible": visible,
+        "known": known,
     }
+    engine.globals |= {"t": t, "language": language}
     return engine
 
 

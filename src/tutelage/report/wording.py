@@ -1,7 +1,11 @@
 """Figures as people read them, and the verdict as a sentence."""
 
+from collections.abc import Sequence
+
+from tutelage.evaluation.answer_form.forms import FEATURES
 from tutelage.records import Speed
-from tutelage.report.content import Evidence, Share, Slice
+from tutelage.report.evidence import Mean, Paired, Suite
+from tutelage.report.language import known, t
 
 _UNITS = (("k", 1e3), ("M", 1e6), ("B", 1e9), ("T", 1e12))
 LANGUAGES = {"all": "All questions", "en": "English", "zh": "Chinese"}
@@ -18,7 +22,7 @@ def share_of(count: int, total: int) -> str:
     return percent(count / total) if total else "–"
 
 
-def interval(of: Share) -> str:
+def interval(of: Mean) -> str:
     """The 95 % interval, as "74.5 to 89.1 %"."""
     return f"{100 * of.low:.1f} to {100 * of.high:.1f}{_NARROW}%"
 
@@ -62,31 +66,78 @@ def flops(per_second: float) -> str:
     return f"{per_second / size:{',.0f' if per_second >= 99.95 * size else '.3g'}}{_FIXED}{unit}"
 
 
+def model_name(name_or_path: str) -> str:
+    """The last part of a path or Hub id, which people call the model by."""
+    return name_or_path.rstrip("/\\").replace("\\", "/").rsplit("/", 1)[-1] or name_or_path
+
+
+def metric(name: str) -> str:
+    """A metric's name as people write it: "exact_match" -> "Exact match"."""
+    known = {"f1": "F1", "bleu": "BLEU", "chrf": "chrF", "rouge1": "ROUGE-1", "rouge2": "ROUGE-2", "rougeL": "ROUGE-L"}
+    return known.get(name, name.replace("_", " ").capitalize())
+
+
+def feature(name: str) -> str:
+    """A feature of the form, or a component of the following score, as a line of a table."""
+    of = FEATURES.get(name)
+    if of is None:
+        return known(name.capitalize())
+    return t("Answers {label}", label=known(of.label))
+
+
 def language(label: str) -> str:
     """A slice's label in words."""
     return LANGUAGES.get(label, label)
 
 
-def paired(of: Slice) -> str:
-    """The paired test in one clause."""
-    return f"{of.gained:,} gained, {of.lost:,} lost, exact McNemar {p_value(of.p_value)}"
+def points(difference: float) -> str:
+    """A difference of shares or scores: 0.123 -> "+12.3 points"."""
+    return f"{100 * difference:+.1f} points"
 
 
-def verdict(evidence: Evidence | None) -> str:
-    """The outcome of the run in one sentence with its figures."""
-    if evidence is None:
-        return "No held-out questions were asked, so this report says nothing about improvement."
-    over_all = evidence.slices[0]
-    before, after = over_all.base, over_all.tuned
-    same = before.hits == after.hits
-    went = {"better": "rose from", "worse": "fell from"}.get(over_all.verdict, "stayed at" if same else "went from")
-    closing = {"better": "better than the base", "worse": "worse than the base"}.get(
-        over_all.verdict, "not distinguishable from the base"
+def paired(of: Paired) -> str:
+    """The paired result in one clause."""
+    within = f", within ±{100 * of.margin:.3g} points" if of.within_margin else ""
+    return (
+        f"{points(of.difference)} ({100 * of.low:+.1f} to {100 * of.high:+.1f}{within}), "
+        f"{of.gained:,} gained, {of.lost:,} lost, {of.test} {p_value(of.p_value)}"
     )
+
+
+def drift(of: Paired, wanted: bool | None) -> str:
+    """The verdict on something of which more is better, worse, or neither."""
+    words = {
+        ("better", False): "worse",
+        ("worse", False): "better",
+        ("better", None): "more",
+        ("worse", None): "fewer",
+    }
+    return words.get((of.verdict, wanted), of.verdict)
+
+
+def verdict(suites: Sequence[Suite]) -> str:
+    """The outcome in one sentence with its figures: the last model against the first, on the first suite."""
+    if not suites:
+        return "No questions were asked, so this report says nothing about improvement."
+    suite, over_all = suites[0], suites[0].slices[0]
+    after, last = over_all.means[-1], suite.models[-1]
+    questions = "question" if after.n == 1 else "questions"
+    which = "held-out " if suite.name == "held-out" else ""
+    asked = f"{after.n:,} {which}{questions}"
+    measured = metric(suite.metric)
+    if not over_all.against:
+        return f"{measured} of {last} is {_with_interval(after)} on {asked}."
+    before, result = over_all.means[0], over_all.against[-1]
+    same = before.value == after.value
+    went = {"better": "rose from", "worse": "fell from"}.get(result.verdict, "stayed at" if same else "went from")
+    closing = {
+        "better": f"better than the {suite.models[0]}",
+        "worse": f"worse than the {suite.models[0]}",
+        "equivalent": f"equivalent to the {suite.models[0]}",
+    }.get(result.verdict, f"not distinguishable from the {suite.models[0]}")
     figures = _with_interval(before) if same else f"{_with_interval(before)} to {_with_interval(after)}"
-    questions = "question" if before.n == 1 else "questions"
-    return f"Exact match {went} {figures} on {before.n:,} held-out {questions}: {closing}; {paired(over_all)}."
+    return f"{measured} {went} {figures} on {asked}: {closing}; {paired(result)}."
 
 
-def _with_interval(of: Share) -> str:
-    return f"{percent(of.share)} ({100 * of.low:.1f} to {100 * of.high:.1f})"
+def _with_interval(of: Mean) -> str:
+    return f"{percent(of.value)} ({100 * of.low:.1f} to {100 * of.high:.1f})"

@@ -4,7 +4,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from tutelage import recipe as recipes
+from tutelage import recipe_keys
 from tutelage.model import loading
 from tutelage.recipe import ModelSection, Recipe
 from tutelage.run.prepare import Prepared
@@ -26,7 +26,7 @@ _SAMPLES, _SAMPLE = 64, 1 << 16  # of a file's bytes
 
 def fingerprint(recipe: Recipe, prepared: Prepared) -> dict[str, Any]:
     """Recipe, data and model, as text that shows a difference."""
-    decisive = {key: value for key, value in recipes.flat(recipe).items() if not key.startswith(_WITHOUT_WEIGHT)}
+    decisive = {key: value for key, value in recipe_keys.flat(recipe).items() if not key.startswith(_WITHOUT_WEIGHT)}
     return {
         **decisive,
         "data and tokens": prepared.store.digest[:16],

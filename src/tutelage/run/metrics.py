@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from torch.utils.tensorboard import SummaryWriter
 
@@ -80,6 +80,12 @@ class MetricsLog:
         self._held_out = f" held-out {loss:.3f}"
         self._write({"step": state.step, "eval_loss": loss})
         self._board.add("eval/loss", loss, step=state.step)
+
+    def examined(self, state: TrainState, scores: Mapping[str, float]) -> None:
+        """The model has been asked."""
+        self._write({"step": state.step, "scores": dict(scores)})
+        for suite, score in scores.items():
+            self._board.add(f"score/{suite}", score, step=state.step)
 
     def note(self, text: str) -> None:
         """Something that the user should know."""
@@ -165,6 +171,45 @@ def _forget_after(path: Path, step: int) -> None:
     os.replace(work, path)
 
 
+class StepListener(Protocol):
+    """Who hears of steps alone."""
+
+    def step(self, state: TrainState, result: StepResult, *, learning_rate: float, speed: Speed) -> None:
+        """An optimizer step is done."""
+
+    def close(self) -> None:
+        """The run has ended."""
+
+
+class Listeners:
+    """The metrics log, and others who hear of the steps."""
+
+    def __init__(self, log: MetricsLog, *others: StepListener) -> None:
+        self._log, self._others = log, others
+
+    def step(self, state: TrainState, result: StepResult, *, learning_rate: float, speed: Speed) -> None:
+        """An optimizer step is done."""
+        for listener in (self._log, *self._others):
+            listener.step(state, result, learning_rate=learning_rate, speed=speed)
+
+    def evaluated(self, state: TrainState, loss: float) -> None:
+        """The held-out loss has been measured."""
+        self._log.evaluated(state, loss)
+
+    def examined(self, state: TrainState, scores: Mapping[str, float]) -> None:
+        """The model has been asked."""
+        self._log.examined(state, scores)
+
+    def note(self, text: str) -> None:
+        """Something that the user should know."""
+        self._log.note(text)
+
+    def close(self) -> None:
+        """Close them all."""
+        for listener in (self._log, *self._others):
+            listener.close()
+
+
 class Silence:
     """Hears everything and writes nothing."""
 
@@ -173,6 +218,9 @@ class Silence:
 
     def evaluated(self, state: TrainState, loss: float) -> None:
         """The held-out loss has been measured."""
+
+    def examined(self, state: TrainState, scores: Mapping[str, float]) -> None:
+        """The model has been asked."""
 
     def note(self, text: str) -> None:
         """Something that the user should know."""

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from tutelage import recipe as recipes
 from tutelage.recipe import Recipe
-from tutelage.run.answering import answers_of, load_for_answers
+from tutelage.run.answering import Asker, load_for_answers
 from tutelage.run.assemble import Speech, speech
 from tutelage.run.device import refuse_what_it_cannot
 from tutelage.run.engine import build_engine
+from tutelage.run.evaluating import suites_of
 from tutelage.run.forecast import (
     Forecast,
     existing,
@@ -60,13 +61,13 @@ def preflight(recipe: Recipe, *, terminal: Terminal | None = None) -> Forecast:
 def _question_seconds(recipe: Recipe, spoken: Speech, prepared: Prepared) -> float:
     """Seconds of all questions, before and after, from one batch of them."""
     questions = prepared.questions(count=recipe.evaluate.num_questions, seed=recipe.seed)
+    questions += [item.question for suite in suites_of(recipe) for item in suite.items]
     if not questions:
         return 0.0
     started = time.perf_counter()
     load_for_answers(recipe.model)
     loading = time.perf_counter() - started
     some = questions[: recipe.evaluate.batch_size]
-    quiet = Terminal(quiet=True)
-    answers_of("base", recipe.model, questions=some, spoken=spoken, section=recipe.evaluate, terminal=quiet)
+    Asker(recipe.evaluate, Terminal(quiet=True)).answers("base", recipe.model, questions=some, spoken=spoken)
     asking = time.perf_counter() - started - 2 * loading
     return 2 * (loading + asking * len(questions) / len(some))

@@ -10,11 +10,11 @@ import numpy as np
 
 from tutelage import data
 from tutelage.evaluation.comparison import Comparison
-from tutelage.evaluation.statistics import Proportion, paired
 from tutelage.recipe import Recipe
-from tutelage.records import Generation, Question
-from tutelage.report import content, page
+from tutelage.report import content, evaluation_page, page
 from tutelage.run.assemble import Speech
+from tutelage.run.evidence import evidence_of, short_names
+from tutelage.run.lessons import lessons
 from tutelage.run.metrics import read_metrics
 from tutelage.run.origin import origin
 from tutelage.run.prepare import IDENTICAL, Prepared
@@ -34,7 +34,7 @@ class Finished:
 
     Attributes:
         plan: the batches that it was trained on.
-        comparison: None where no questions were asked.
+        comparisons: of each suite that was asked.
     """
 
     recipe: Recipe
@@ -42,7 +42,7 @@ class Finished:
     prepared: Prepared
     plan: BatchPlan
     outcome: Outcome
-    comparison: Comparison | None
+    comparisons: tuple[Comparison, ...]
 
 
 def write_report(output: Path, run: Finished) -> Path:
@@ -54,13 +54,28 @@ def write_report(output: Path, run: Finished) -> Path:
         data=tuple(source.path for source in run.recipe.data.sources),
         template=run.spoken.template.name,
         training=_training(run, read_metrics(output)),
-        evidence=_evidence(run.comparison, run.recipe) if run.comparison else None,
+        evidence=evidence_of(run.comparisons, max_new_tokens=run.recipe.evaluate.max_new_tokens),
         first_batch=first_batch(batch),
         samples=tuple(samples(batch)),
         ledger=_ledger(run.prepared, run.spoken),
         origin=origin(run.recipe, _again(run.recipe, output)),
+        data_map=lessons(output, rows),
     )
     return page.write(report, output)
+
+
+def write_evaluation_report(output: Path, recipe: Recipe, *, comparisons: Sequence[Comparison]) -> Path:
+    """Write the report of models on suites into a folder; the path of its page."""
+    models = comparisons[0].names
+    verb = "evaluate" if len(models) == 1 else "compare"
+    asked = [f"--suite={name}" for name in recipe.evaluate.suites]
+    asked += [f"--data={source.path}" for source in recipe.data.sources]
+    questions = f"--questions={recipe.evaluate.num_questions}"
+    command = shlex.join(["tutelage", verb, *models, *asked, questions, f"--output={output}-again"])
+    names = short_names(models)
+    suites = evidence_of(comparisons, max_new_tokens=recipe.evaluate.max_new_tokens)
+    placed = tuple((names[model], model) for model in models)
+    return evaluation_page.write(content.Evaluation(placed, suites, origin(recipe, command)), output)
 
 
 def _training(run: Finished, metrics: Sequence[dict[str, float]]) -> content.Training:
@@ -106,56 +121,6 @@ def curves(metrics: Sequence[dict[str, float]]) -> content.Curves:
         tokens_per_s=tuple(line["tokens_per_s"] for line in lines),
         grad_norm=tuple(line["grad_norm"] for line in lines),
         held_out=tuple(sorted(held_out.items())),
-    )
-
-
-def _evidence(comparison: Comparison, recipe: Recipe) -> content.Evidence:
-    base, tuned = comparison.names[0], comparison.names[-1]
-    present = sorted(set(comparison.languages))
-    labels = ["all", *present] if len(present) > 1 else ["all"]
-    answers = zip(_answers(comparison, base), _answers(comparison, tuned), strict=True)
-    asked = zip(comparison.questions, comparison.languages, answers, strict=True)
-    return content.Evidence(
-        slices=tuple(_slice(comparison, label) for label in labels),
-        base_stopped=_share(comparison.stopped(base)),
-        tuned_stopped=_share(comparison.stopped(tuned)),
-        max_new_tokens=recipe.evaluate.max_new_tokens,
-        items=tuple(_item(question, spoken_in, *both) for question, spoken_in, both in asked),
-    )
-
-
-def _slice(comparison: Comparison, label: str) -> content.Slice:
-    """Both models on the questions of one language, or on all."""
-    kept = [label in ("all", language) for language in comparison.languages]
-    base, tuned = (
-        [hit for hit, keep in zip(comparison.right(name), kept, strict=True) if keep]
-        for name in (comparison.names[0], comparison.names[-1])
-    )
-    test = paired(base, tuned)
-    before, after = (_share(Proportion(sum(hits), len(hits))) for hits in (base, tuned))
-    return content.Slice(label, before, after, test.gained, test.lost, test.p_value, test.verdict)
-
-
-def _share(of: Proportion) -> content.Share:
-    return content.Share(of.hits, of.n, of.share, *of.interval)
-
-
-def _answers(comparison: Comparison, name: str) -> Iterator[content.Answer]:
-    generations: Sequence[Generation] = comparison.answers[name]
-    for generation, right in zip(generations, comparison.right(name), strict=True):
-        yield content.Answer(generation.text, right, generation.stopped)
-
-
-def _item(question: Question, language: str, base: content.Answer, tuned: content.Answer) -> content.Item:
-    *earlier, last = question.messages
-    return content.Item(
-        row=question.row,
-        language=language,
-        earlier=tuple((message.role, message.content) for message in earlier),
-        question=last.content,
-        reference=question.references[0],
-        base=base,
-        tuned=tuned,
     )
 
 

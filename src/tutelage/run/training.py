@@ -18,14 +18,17 @@ import torch
 
 from tutelage import recipe as recipes
 from tutelage.evaluation.comparison import Comparison
+from tutelage.evaluation.suite import HELD_OUT, Suite
 from tutelage.model import freezing, loading, restoring, saving
 from tutelage.model.causal_lm import CausalLM
 from tutelage.recipe import Recipe
-from tutelage.records import Question, Speed
-from tutelage.run.answering import answers_of, write_comparison, write_questions
+from tutelage.records import Speed
+from tutelage.run.allocator import Heap, give_back_freed_memory
+from tutelage.run.answering import ANSWERS, Asker, write_comparisons, write_questions
 from tutelage.run.assemble import Speech, speech
 from tutelage.run.device import refuse_what_it_cannot
 from tutelage.run.engine import Engine, build_engine, stored_dtype
+from tutelage.run.evaluating import suites_of
 from tutelage.run.fingerprint import fingerprint
 from tutelage.run.folder import claimed
 from tutelage.run.forecast import (
@@ -35,12 +38,18 @@ from tutelage.run.forecast import (
     refuse_too_large,
     refuse_what_will_not_do,
 )
+from tutelage.run.judging import Judged, judge_of, judged
 from tutelage.run.kept_trunk import keeping_trunk
-from tutelage.run.metrics import MetricsLog, Silence
+from tutelage.run.mapping import write_data_map
+from tutelage.run.metrics import Listeners, MetricsLog, Silence
+from tutelage.run.midway import Midway
+from tutelage.run.power import tell_detectable
 from tutelage.run.prepare import Prepared, prepare
 from tutelage.run.reporting import Finished, write_report
+from tutelage.run.row_log import RowLog
 from tutelage.run.shares import tell_shares
 from tutelage.run.stopping import stops_when_asked
+from tutelage.run.suites import rows_suite
 from tutelage.terminal import Terminal, Update
 from tutelage.training import distributed
 from tutelage.training.checkpoint import Checkpoints, Start
@@ -49,6 +58,7 @@ from tutelage.training.loop import Job, Listener, Outcome, fit
 from tutelage.training.meter import measured_peak
 from tutelage.training.rehearsal import rehearse
 
+BASE, TUNED = "base", "tuned"  # what the two models are called
 REHEARSED = 50  # steps: a shorter run is its own rehearsal
 
 
@@ -57,7 +67,8 @@ class TrainResult:
     """What a run did.
 
     Attributes:
-        comparison: answers before and after; None where no questions were asked.
+        comparisons: answers before and after, of each suite that was asked; the held-out questions first.
+        judged: what a judge said of each, where one was asked.
         epochs: passes over the mixture.
         seconds: of all of it, from the first row to the report.
     """
@@ -65,7 +76,8 @@ class TrainResult:
     output_dir: Path
     outcome: Outcome
     prepared: Prepared
-    comparison: Comparison | None
+    comparisons: tuple[Comparison, ...]
+    judged: tuple[Judged, ...]
     epochs: float
     seconds: float
 
@@ -93,11 +105,13 @@ class TrainResult:
             "stopped_early": self.outcome.stopped_early,
             "report": str(self.report),
         }
-        return figures | (self.comparison.summary() if self.comparison else {})
+        figures["suites"] = {one.suite.name: one.figures() for one in self.comparisons}
+        figures["judge"] = {one.suite: one.figures() for one in self.judged}
+        return figures | (self.comparisons[0].summary() if self.comparisons else {})
 
 
 def train(recipe: Recipe, *, terminal: Terminal | None = None, resume: bool = False) -> TrainResult:
-    """Fine-tune as the recipe says, ask the same held-out questions before and after, and write the report.
+    """Fine-tune as the recipe says, ask the same questions before and after, and write the report.
 
     Args:
         terminal: where people read; unset: stdout.
@@ -113,6 +127,8 @@ def train(recipe: Recipe, *, terminal: Terminal | None = None, resume: bool = Fa
     terminal = terminal if terminal is not None and is_main else Terminal(quiet=not is_main)
     recipes.refuse_curation(recipe)
     refuse_what_it_cannot(recipe.train)
+    named = suites_of(recipe)
+    judge_of(recipe.evaluate)
     spoken = speech(recipe)
     with distributed.main_first():
         prepared = prepare(recipe, spoken, terminal=terminal)
@@ -124,40 +140,53 @@ def train(recipe: Recipe, *, terminal: Terminal | None = None, resume: bool = Fa
     start = _checkpoints(recipe, prepared).newest() if resume else None
     held = claimed(recipe, resume=resume, terminal=terminal) if is_main else nullcontext(Path(recipe.output_dir))
     with held as output:
-        questions: list[Question] = []
+        suites: tuple[Suite, ...] = ()
         with distributed.main_first():
             if is_main:
-                questions = _begin(output, recipe, prepared)
-        ask = partial(answers_of, questions=questions, spoken=spoken, section=recipe.evaluate, terminal=terminal)
-        before = ask("base", recipe.model)
+                suites = (*_begin(output, recipe, prepared, resume=resume), *named)
+        for suite in suites:
+            tell_detectable(suite, terminal=terminal)
+        ask = partial(Asker(recipe.evaluate, terminal, kept=output).suites, suites=suites, spoken=spoken)
+        before = ask(BASE, recipe.model)
         outcome = _run_loop(Run(recipe, spoken, prepared, engine), start=start, terminal=terminal)
         plan = engine.plan
-        del engine  # its memory is the tuned model's now
+        del engine
+        give_back_freed_memory()  # or the tuned model comes on top of what training took
         tuned = loading.written(recipe.model, output / "model")
-        after = ask("tuned", tuned)
-        comparison = Comparison(questions, ("base", "tuned"), {"base": before, "tuned": after}) if questions else None
+        after = ask(TUNED, tuned)
+        comparisons = tuple(
+            Comparison(suite, (BASE, TUNED), {BASE: before[suite.name], TUNED: after[suite.name]}, seed=recipe.seed)
+            for suite in suites
+        )
+        told = judged(comparisons, recipe.evaluate, folder=output, terminal=terminal)
         epochs = outcome.state.step / plan.steps_per_epoch
-        result = TrainResult(output, outcome, prepared, comparison, epochs, time.perf_counter() - started)
+        result = TrainResult(output, outcome, prepared, comparisons, told, epochs, time.perf_counter() - started)
         if is_main:
-            _finish(result, Finished(recipe, spoken, prepared, plan, outcome, comparison))
+            _finish(result, Finished(recipe, spoken, prepared, plan, outcome, comparisons))
     return result
 
 
-def _begin(output: Path, recipe: Recipe, prepared: Prepared) -> list[Question]:
-    """What is known of a run before it trains, in its folder; the questions that will be asked."""
+def _begin(output: Path, recipe: Recipe, prepared: Prepared, *, resume: bool) -> tuple[Suite, ...]:
+    """What is known of a run before it trains, in its folder; the held-out questions that will be asked."""
     questions = prepared.questions(count=recipe.evaluate.num_questions, seed=recipe.seed)
+    places = {entry.row: str(entry.place) for entry in prepared.ledger.entries()} if questions else {}
+    placed = [(question, places.get(question.row, "")) for question in questions]
+    suite = rows_suite(HELD_OUT, placed, metric=recipe.evaluate.metric)
     with writing("the run's ledger and questions", output, remedy="make room, or --set output_dir=ANOTHER/FOLDER"):
         prepared.ledger.write(output / "ledger.jsonl")
         (output / "recipe.yaml").write_text(recipes.dump(recipe), encoding="utf-8")
         write_questions(questions, output / "questions.jsonl")
-    return questions
+        if not resume:
+            (output / ANSWERS).unlink(missing_ok=True)
+    return (suite,) if questions else ()
 
 
 def _finish(result: TrainResult, finished: Finished) -> None:
     """What is known of a run when it is done, in its folder."""
     with writing("the report", result.output_dir, remedy="make room; model/ is written"):
-        if result.comparison is not None:
-            write_comparison(result.comparison, result.output_dir / "comparison.json")
+        write_data_map(result.output_dir, finished.prepared)
+        if result.comparisons:
+            write_comparisons(result.comparisons, result.output_dir / "comparison.json")
         write_report(result.output_dir, finished)
         text = json.dumps(result.summary(), indent=1, ensure_ascii=False)
         (result.output_dir / "result.json").write_text(text, encoding="utf-8")
@@ -220,6 +249,9 @@ def _run_loop(run: Run, *, start: Start | None, terminal: Terminal) -> Outcome:
         stops_when_asked(terminal.note) as asked_to_stop,
     ):
         job = job_of(run, language_model, checkpoints=checkpoints, listener=log)
+        if recipe.evaluate.suite_steps:
+            asks = Midway(suites_of(recipe), run.spoken, recipe.evaluate)
+            job = replace(job, examine=asks, examine_every=recipe.evaluate.suite_steps)
         peak = measured_peak(engine.language_model.device, engine.language_model.compute_dtype)
         job = replace(job, peak_flops_per_s=peak, asked_to_stop=asked_to_stop)
         outcome = fit(replace(job, halvings=_halvings(run, job, done=done, terminal=terminal)), resume_from=start)
@@ -290,18 +322,22 @@ def _write_final(run: Run, checkpoints: Checkpoints, outcome: Outcome, *, termin
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _listener(run: Run, *, done: int, update: Update, terminal: Terminal) -> MetricsLog | Silence:
+def _listener(run: Run, *, done: int, update: Update, terminal: Terminal) -> Listeners | Silence:
     """Who hears of the steps: one process writes, the others are silent."""
     if distributed.rank() > 0:
         return Silence()
-    return MetricsLog(
-        Path(run.recipe.output_dir),
+    output = Path(run.recipe.output_dir)
+    metrics = MetricsLog(
+        output,
         done=done,
         logging_steps=run.recipe.train.logging_steps,
         update=update,
         note=terminal.note,
         sources=[share.name for share in run.prepared.shares],
     )
+    rows = RowLog(output, done=done, steps_per_epoch=run.engine.plan.steps_per_epoch)
+    heap = (Heap(),) if run.engine.language_model.device.type == "cpu" else ()
+    return Listeners(metrics, rows, *heap)
 
 
 def _checkpoints(recipe: Recipe, prepared: Prepared) -> Checkpoints:

@@ -1,7 +1,7 @@
 """The training loop, on one page. Everything it needs comes in as arguments; `run` builds them."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -36,6 +36,9 @@ class Listener(Protocol):
     def evaluated(self, state: TrainState, loss: float) -> None:
         """The held-out loss has been measured."""
 
+    def examined(self, state: TrainState, scores: Mapping[str, float]) -> None:
+        """The model has been asked: name of the suite -> mean score."""
+
     def note(self, text: str) -> None:
         """Something that the user should know."""
 
@@ -52,6 +55,8 @@ class Job:
         write_model: writes the model as it stands into a folder.
         peak_flops_per_s: of this process's matrix products (`meter.measured_peak`); 0 where nobody measured them.
         asked_to_stop: read after every step.
+        examine: asks the model as it stands, without changing anything: name of the suite -> mean score.
+        examine_every: in steps, but not after the last; 0: never.
         halvings: of the batches of a run that begins; `TrainState` has those of one that goes on.
         source_of_row: the source of each row by the row's number; empty: rows are not told apart.
     """
@@ -69,6 +74,8 @@ class Job:
     listener: Listener
     peak_flops_per_s: float = 0.0
     asked_to_stop: Callable[[], bool] = lambda: False
+    examine: Callable[[CausalLM], Mapping[str, float]] = lambda _: {}
+    examine_every: int = 0
     halvings: int = 0
     source_of_row: Numbers = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
@@ -152,6 +159,9 @@ def fit(job: Job, *, resume_from: Start | None = None) -> Outcome:
                 state = after_evaluation(state, loss)
                 job.listener.evaluated(state, loss)
                 stopped_early = out_of_patience(state, job.section)
+            if job.examine_every and not last and state.step % job.examine_every == 0 and distributed.rank() == 0:
+                with meter.paused():
+                    job.listener.examined(state, job.examine(job.language_model))
             keeps_best = improved and (job.section.load_best_model_at_end or job.section.early_stopping_patience)
             stops = not last and distributed.any_of(job.asked_to_stop(), device)
             saves = last or stopped_early or keeps_best or stops or state.step % job.save_every == 0

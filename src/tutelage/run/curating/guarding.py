@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tutelage.curate.guard import Guard
+from tutelage.curate.guard import verdicts
 from tutelage.curate.sample import sample
+from tutelage.endpoint import Endpoint
 from tutelage.errors import RecipeError
 from tutelage.recipe import CurateSection
 from tutelage.records import Conversation
@@ -39,7 +40,7 @@ class Watch:
             )
         self._section, self._cache = section, cache
         key = KEY if os.environ.get(KEY) else None
-        self._guard = Guard(section.guard_url, section.guard_model or "", key) if section.guard_url else None
+        self._guard = Endpoint(section.guard_url, section.guard_model or "", key) if section.guard_url else None
         self._unknown = Counter[str]()
 
     def over(self, found: list[Examined], rows: Sequence[Conversation], *, examiner: Examiner) -> list[Examined]:
@@ -54,7 +55,7 @@ class Watch:
         asked = [place for place, one in enumerate(found) if cause_of(one, self._section) is None]
         shown = [sample(examiner.shown(rows[place], found[place]), found[place].language) for place in asked]
         told = list(found)
-        for place, verdict in zip(asked, self._guard.judge(shown, cache=self._cache), strict=True):
+        for place, verdict in zip(asked, verdicts(shown, self._guard, cache=self._cache), strict=True):
             told[place] = replace(found[place], guard=Guarded(verdict.rating, verdict.categories))
             if verdict.rating == "unknown":
                 self._unknown[verdict.reason] += 1

@@ -1,0 +1,1 @@
+"""How well an answer follows its instruction: format, relevance, completeness, quality, each in [0, 1] with reasons."""
