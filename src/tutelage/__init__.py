@@ -19,6 +19,7 @@ from tutelage.run.initialising import init
 from tutelage.run.inspecting import inspect
 from tutelage.run.preflighting import preflight
 from tutelage.run.previewing import preview
+from tutelage.run.rebuilding import rebuild
 from tutelage.run.training import train
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "mix",
     "preflight",
     "preview",
+    "rebuild",
     "select",
     "train",
 ]

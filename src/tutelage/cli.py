@@ -6,7 +6,8 @@ import shlex
 import sys
 import traceback
 import warnings
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -37,6 +38,7 @@ from tutelage.run.inspecting import show_inspection
 from tutelage.run.preflighting import preflight as run_preflight
 from tutelage.run.previewing import preview as run_preview
 from tutelage.run.previewing import show_preview
+from tutelage.run.rebuilding import rebuild as run_rebuild
 from tutelage.run.stopping import terminate_like_ctrl_c
 from tutelage.run.training import train as run_train
 from tutelage.terminal import Terminal
@@ -302,6 +304,19 @@ def _show_evaluated(result: Evaluated, terminal: Terminal, json: bool) -> None:
     if result.report:
         terminal.say("report: ", (str(result.report), "bold"))
     _finish(result.summary(), json)
+
+
+@app.command()
+def report(
+    folder: Annotated[str, typer.Argument(help="Folder of a run, or of an evaluation.")],
+    lang: Annotated[Literal["en", "zh"], typer.Option(help="Language of the page.")] = "en",
+    json: Json = False,
+) -> None:
+    """The page of a finished run again, from its files: [bold]tutelage report runs/demo --lang zh[/bold]."""
+    terminal = Terminal(json=json)
+    page = run_rebuild(Path(folder), lang=lang)
+    terminal.say("report: ", (str(page), "bold"))
+    _finish({"report": str(page)}, json)
 
 
 @app.command()

@@ -114,6 +114,8 @@ def filled(**parts: Any) -> c.Report:
         tokens_per_s=tuple(4000.0 + step for step in steps),
         grad_norm=tuple(1.0 for _ in steps),
         held_out=((30, 1.25), (60, 1.125)),
+        sources=(("a", ((30, 2.0), (60, 1.0))), ("b", ((30, 2.0), (60, 1.25)))),
+        scores=(("held-out", ((30, 0.25), (60, 0.5))),),
     )
     tokens = (
         c.Token(5, 0, "<|user|>", 0.0, True, "template"),

@@ -95,3 +95,12 @@ def test_every_kind_of_row_has_its_colour() -> None:
     for kind, colour in figures.COLOURS.items():
         if kind != "ordinary":
             assert f".dot.{kind.replace(' ', '-')} {{ background: var(--{variables[colour]}); }}" in style
+
+
+def test_scores_have_a_line_each() -> None:
+    scores = tuple((f"suite {number}", ((1, 0.1), (9, 0.5))) for number in range(14))
+    svg = figures.score_figure(scores)
+    parse(svg)
+    assert svg.count("<use") >= 28
+    assert len(set(figures.STROKES)) == 12
+    assert figures.score_figure((("one", ((5, 1.0),)),)).count("<use") >= 1

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from markupsafe import Markup
 
 from tests.report.elements import ATTACK, Elements
-from tutelage.report import markup
+from tutelage.report import markup, wording
 
 ANY = st.text(st.characters(exclude_categories=()), max_size=400)
 
@@ -55,8 +55,8 @@ def test_long_texts_are_cut_with_the_count_of_what_is_left_out() -> None:
 
 
 def test_a_label_fits_a_line_or_two() -> None:
-    assert markup.label("violence") == "violence"
-    assert len(markup.label("x" * 10**6)) < 200
+    assert wording.label("violence") == "violence"
+    assert len(wording.label("x" * 10**6)) < 200
 
 
 def test_the_shared_passage_is_marked_where_it_stands() -> None:

@@ -207,6 +207,15 @@ def test_what_the_rows_taught(make_report: Any) -> None:
     assert 'id="lessons"' not in page.html(make_report(data_map=None))
 
 
+def test_scores_asked_while_training_are_a_picture(make_report: Any) -> None:
+    text = page.html(make_report())
+    assert "Scores while training" in text
+    assert "held-out 50.0" in plain(text)
+    report = make_report()
+    curves = replace(report.training.curves, scores=())
+    assert "Scores while training" not in page.html(replace(report, training=replace(report.training, curves=curves)))
+
+
 def test_rows_seen_once_have_no_picture(make_report: Any) -> None:
     of = make_report().data_map
     once = replace(of, kinds=(d.Kind("seen once", 95, (), ()),), fit_auc=None)

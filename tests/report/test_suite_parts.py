@@ -3,6 +3,8 @@
 import re
 from dataclasses import replace
 
+import pytest
+
 from tests.report.elements import Elements
 from tests.report.run_reports import HELD_OUT, ITEMS, UNSURE, item, one_model, three_models
 from tutelage.report import content as c
@@ -35,14 +37,32 @@ def test_rare_changes_are_visible() -> None:
     assert suite_parts.choose_visible(items[:3], 40) == [0, 1, 2]
 
 
-def test_every_question_is_shown_folded_or_left_to_the_file() -> None:
+def test_every_question_is_shown_folded_or_left_to_the_file(origin: c.Origin) -> None:
     items = tuple(item(row, 0, 1, question=f"question-{row}-") for row in range(55))
-    part = suite_parts.part_of(replace(HELD_OUT, items=items), shows_scores=True)
+    (part,) = suite_parts.parts_of([replace(HELD_OUT, items=items)], first_shows_scores=True)
     assert sorted(one.row for one in (*part.shown, *part.folded)) == list(range(55))
-    assert len(part.shown) == suite_parts.VISIBLE_ITEMS
+    assert (len(part.shown), part.left_out) == (suite_parts.VISIBLE_ITEMS, 0)
     assert part.changes == {"gained": 55}
-    many = suite_parts.part_of(replace(HELD_OUT, items=items * 30), shows_scores=True)
-    assert len(many.folded) == suite_parts.FOLDED_ITEMS < len(items) * 30
+    many = replace(HELD_OUT, items=items * 30)
+    parts = suite_parts.parts_of([many, many, one_model()], first_shows_scores=False)
+    assert [one.shows_scores for one in parts] == [False, True, True]
+    assert sum(len(one.shown) + len(one.folded) for one in parts) <= suite_parts.ITEMS
+    assert all(len(one.shown) + len(one.folded) + one.left_out == len(one.suite.items) for one in parts)
+    assert f"{parts[0].left_out:,} further questions are not on this page" in words(
+        page_of(many, many, many, origin=origin)
+    )
+
+
+@pytest.mark.parametrize("letter", ["a", "字", "<"])
+def test_a_page_of_long_answers_stays_small(origin: c.Origin, letter: str) -> None:
+    answers = tuple(replace(one, text=letter * 3000) for one in ITEMS[0].answers)
+    items = tuple(replace(ITEMS[0], row=row, question=letter * 2000, answers=answers) for row in range(1500))
+    suite = replace(HELD_OUT, items=items)
+    text = page_of(*[suite] * 4, origin=origin)
+    assert len(text.encode()) < 2_000_000
+    assert "characters left out" in words(text)
+    short = page_of(replace(HELD_OUT, items=items[:20]), origin=origin)
+    assert "characters left out" not in words(short), "few are shown whole"
 
 
 def test_several_models_side_by_side(origin: c.Origin) -> None:

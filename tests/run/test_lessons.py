@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tutelage.evaluation.data_map.trajectory import KINDS
 from tutelage.records import Conversation, Message, Place
 from tutelage.run.lessons import BEGINNING, MOST_DOTS, lessons
 from tutelage.run.rows import RowReader, RowWriter
@@ -25,7 +26,7 @@ def run(tmp_path: Path) -> Path:
     kinds = ["forgotten", *["ordinary"] * (ROWS - 2), "seen once"]
     lines = [line(row, kind, None if kind == "seen once" else 0.5) for row, kind in enumerate(kinds)]
     (tmp_path / "data_map.jsonl").write_text("".join(json.dumps(one) + "\n" for one in lines), encoding="utf-8")
-    counts = {"never learned": 0, "forgotten": 1, "ordinary": ROWS - 2, "seen once": 1}
+    counts = dict.fromkeys(KINDS, 0) | {"forgotten": 1, "ordinary": ROWS - 2, "seen once": 1}
     summary = {"rows": ROWS, "visits": 2 * ROWS - 1, "kinds": counts, "suspicion": {"fit_auc": 0.75}}
     summary |= {"untold": ["something"], "suspicious": lines[:2]}
     (tmp_path / "data_map.json").write_text(json.dumps(summary), encoding="utf-8")

@@ -4,14 +4,18 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.conftest import MakeRecipe
 from tests.report.run_reports import HELD_OUT, ORIGIN, filled, one_model, three_models
 from tutelage.errors import DataError
 from tutelage.report import content as c
 from tutelage.report import evaluation_page, page, stored
 from tutelage.run.rebuilding import rebuild
+from tutelage.run.training import train
+from tutelage.terminal import Terminal
 
 
 def write_run(folder: Path, report: c.Report) -> None:
@@ -20,8 +24,14 @@ def write_run(folder: Path, report: c.Report) -> None:
     of = report.training.curves
     columns = {"loss": of.loss, "learning_rate": of.learning_rate, "tokens_per_s": of.tokens_per_s}
     columns |= {"grad_norm": of.grad_norm}
-    lines = [{"step": step} | {name: column[at] for name, column in columns.items()} for at, step in enumerate(of.step)]
+    lines: list[dict[str, Any]] = [
+        {"step": step} | {name: column[at] for name, column in columns.items()} for at, step in enumerate(of.step)
+    ]
+    for name, points in of.sources:
+        for step, loss in points:
+            lines[step - 1].setdefault("source_losses", {})[name] = loss
     lines += [{"step": step, "eval_loss": loss} for step, loss in of.held_out]
+    lines += [{"step": step, "scores": {name: score}} for name, points in of.scores for step, score in points]
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
 
 
@@ -104,6 +114,30 @@ def test_a_part_of_another_kind_is_named(run: Path) -> None:
         rebuild(run)
 
 
+@pytest.mark.parametrize(
+    ("keys", "value"),
+    [
+        (("evidence", 0, "slices"), []),
+        (("evidence", 0, "models"), ["base", "tuned", "third"]),
+        (("evidence", 0, "slices", 0, "against", 0, "verdict"), "splendid"),
+        (("data_map", "kinds", 0, "mean"), [1.0]),
+        (("data_map", "kinds", 0, "name"), "liked"),
+        (("data_map", "rows"), 0),
+        (("ledger", "rows"), 0),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused(run: Path, keys: tuple[str | int, ...], value: object) -> None:
+    tree = json.loads((run / "report.json").read_text(encoding="utf-8"))
+    part = tree
+    for key in keys[:-1]:
+        part = part[key]
+    part[keys[-1]] = value
+    (run / "report.json").write_text(json.dumps(tree), encoding="utf-8")
+    with pytest.raises(DataError, match=r"report\.json: the report cannot be made again") as caught:
+        rebuild(run)
+    assert caught.value.code == "report-files"
+
+
 @pytest.mark.parametrize("text", [None, "{", "7\n", '{"loss": 1}\n', '{"step": 1, "loss": 1}\n', "\udce9"])
 def test_metrics_of_something_else_are_refused(run: Path, text: str | None) -> None:
     if text is None:
@@ -113,3 +147,24 @@ def test_metrics_of_something_else_are_refused(run: Path, text: str | None) -> N
     with pytest.raises(DataError, match=r"metrics\.jsonl") as caught:
         rebuild(run)
     assert caught.value.code == "report-files"
+
+
+def test_a_real_run_is_rebuilt_byte_for_byte(make_recipe: MakeRecipe) -> None:
+    texts = [f"answer {number} of a river" for number in range(24)]
+    turns = [[{"role": "user", "content": f"河 {text}?"}, {"role": "assistant", "content": text}] for text in texts]
+    recipe = make_recipe(
+        [{"messages": one} for one in turns],
+        data={"eval_share": 0.25},
+        train={"max_steps": 6, "logging_steps": 1, "eval_steps": 2},
+        evaluate={"num_questions": 4, "max_new_tokens": 4},
+    )
+    folder = train(recipe, terminal=Terminal(quiet=True)).output_dir
+    before = (folder / "report.html").read_bytes()
+    for part in (b"Form of the answers", b"Instruction following", b"What the rows taught"):
+        assert part in before
+    rebuild(folder, lang="zh")
+    chinese = (folder / "report.html").read_text(encoding="utf-8")
+    assert "数据图" in chinese
+    assert "What the rows taught" not in chinese
+    rebuild(folder)
+    assert (folder / "report.html").read_bytes() == before

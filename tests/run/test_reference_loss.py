@@ -86,9 +86,7 @@ def test_only_the_reference_counts_and_not_an_earlier_answer(recipe: Recipe) -> 
     history = (Message("user", "Cat?"), Message("assistant", "Sun."), Message("user", "Again?"))
     for train_on in ("assistant", "all"):
         policy = recipe.template.model_copy(update={"train_on": train_on})
-        found = figures(
-            recipe.model_copy(update={"template": policy}), suite(item(0, *history, expected=("Sun.",)))
-        )
+        found = figures(recipe.model_copy(update={"template": policy}), suite(item(0, *history, expected=("Sun.",))))
         turns = [("system", "Be brief."), *((message.role, message.content) for message in history)]
         loss, tokens, _ = plainly(Path(recipe.model.name_or_path), turns, "Sun.")
         assert (found.losses, found.tokens) == (pytest.approx((loss,), rel=1e-5), (tokens,))

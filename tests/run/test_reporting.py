@@ -108,6 +108,20 @@ def test_a_step_that_was_run_twice_counts_once() -> None:
     assert curves.step == (1, 2, 3)
     assert curves.loss == (3.0, 2.0, 1.0)
     assert curves.held_out == ((2, 2.5), (4, 1.5))
+    assert curves.sources == curves.scores == ()
+
+
+def test_what_is_logged_by_name_becomes_a_curve_each() -> None:
+    step = {"learning_rate": 1e-3, "tokens_per_s": 10.0, "grad_norm": 1.0, "loss": 2.0}
+    lines: list[dict[str, Any]] = [{"step": 9, "source_losses": {"a": 9.0}, **step}]  # before it was resumed
+    lines += [
+        {"step": 1, "source_losses": {"a": 3.0}, **step},
+        {"step": 9, "source_losses": {"b": 2.0, "a": 1.5}, **step},
+    ]
+    lines += [{"step": 4, "scores": {"world": 0.25}}, {"step": 8, "scores": {"world": 0.5, "更多": 1.0}}]
+    curves = reporting.curves(lines)
+    assert curves.sources == (("a", ((1, 3.0), (9, 1.5))), ("b", ((9, 2.0),)))
+    assert curves.scores == (("world", ((4, 0.25), (8, 0.5))), ("更多", ((8, 1.0),)))
 
 
 @pytest.mark.parametrize(

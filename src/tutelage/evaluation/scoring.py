@@ -57,7 +57,8 @@ def _share(hit: bool) -> float:
 
 def _contains(item: Item, answer: str) -> float:
     given = normalise(answer)
-    return _share(any(normalise(reference) in given for reference in item.references))
+    wanted = (normalise(reference) for reference in item.references)
+    return _share(any(text and text in given for text in wanted))
 
 
 def _accuracy(item: Item, answer: str) -> float:
@@ -68,6 +69,8 @@ def _accuracy(item: Item, answer: str) -> float:
 def _code(item: Item, answer: str) -> float:
     """Likeness of code, never run: 1 - insertions and deletions / lengths, of the text without white space."""
     given = "".join(code_of(answer).split())
+    if not given:
+        return 0.0
     return max(Indel.normalized_similarity(given, "".join(code_of(one).split())) for one in item.references)
 
 

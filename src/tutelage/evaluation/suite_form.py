@@ -16,6 +16,8 @@ KEYS = ("question", "messages", "system", "expected", "metric", "task", "choices
 _ROLES = ("system", "user", "assistant")
 _LETTERS = "ABCDEFGHIJ"
 _SUBJECT = ("Question", "question")
+_TURN = {"role", "content"}
+_SURELY = 0.999  # score of a reference as an answer: 1 but for rounding
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ def item_of(fields: Mapping[str, Any], *, number: int, place: str, defaults: Def
     choices, references = entry.texts("choices"), entry.texts("expected")
     if choices:
         metric = entry.text("metric", "accuracy")
+        _check_choices(entry, choices, metric=metric)
         references = tuple(_letter(entry, reference, choices) for reference in references)
     question = Question(number, tuple(_messages(entry, defaults, choices)), references)
     task = entry.text("task", defaults.task)
@@ -90,33 +93,37 @@ def _of_ifeval(entry: _Entry) -> Item:
 
 
 def _of_columns(entry: _Entry, defaults: Defaults) -> Item:
-    choices = tuple(entry.text(letter) for letter in _LETTERS if entry.fields.get(letter) not in (None, ""))
+    letters = "".join(letter for letter in _LETTERS if entry.fields.get(letter) not in (None, ""))
+    if len(letters) < 2 or not _LETTERS.startswith(letters):
+        raise entry.refused(f"the options are {letters or 'none'}", expected="A, B and so on, none of them left blank")
+    choices = tuple(entry.text(letter) for letter in letters)
     asked = next((key for key in _SUBJECT if key in entry.fields), "Question")
     fields = {"question": entry.text(asked), "choices": choices}
     messages = tuple(_messages(replace(entry, fields=fields), defaults, choices))
-    reference = _letter(entry, entry.text("Answer"), choices)
+    told = entry.text("Answer").strip().upper()
+    reference = told if told in tuple(letters) else _letter(entry, entry.text("Answer"), choices)
     return Item(Question(entry.number, messages, (reference,)), "accuracy", defaults.task, choices, (), entry.place)
 
 
 def _messages(entry: _Entry, defaults: Defaults, choices: Sequence[str]) -> Iterator[Message]:
-    system = entry.text("system", defaults.system)
-    if system:
-        yield Message("system", system)
-    turns = entry.fields.get("messages")
+    system, turns = entry.text("system", defaults.system), entry.fields.get("messages")
     if (turns is None) == ("question" not in entry.fields):
         raise entry.refused("neither `question` nor `messages`, or both", expected="what the model is asked, once")
     if turns is None:
-        yield Message("user", _with_options(entry.text("question"), choices))
-        return
+        turns = [{"role": "user", "content": entry.text("question")}]
     if not isinstance(turns, list) or not turns or not all(isinstance(turn, Mapping) for turn in turns):
         raise entry.refused(f"`messages` is {turns!r:.80}", expected="a list of turns, each with role and content")
     for turn in turns:
-        role, content = turn.get("role"), turn.get("content")
-        if role not in _ROLES or not isinstance(content, str):
+        if turn.keys() != _TURN or turn["role"] not in _ROLES or not isinstance(turn["content"], str):
             raise entry.refused(f"a turn is {dict(turn)!r:.80}", expected="role system, user or assistant, and content")
-        yield Message(role, content)
     if turns[-1]["role"] != "user":
         raise entry.refused("the last turn is not the user's", expected="a question to be answered")
+    if turns[0]["role"] == "system" and "system" in entry.fields:
+        raise entry.refused("a system message in `system` and in `messages`", expected="one of them")
+    if system and turns[0]["role"] != "system":
+        yield Message("system", system)
+    yield from (Message(turn["role"], turn["content"]) for turn in turns[:-1])
+    yield Message("user", _with_options(turns[-1]["content"], choices))
 
 
 def _with_options(question: str, choices: Sequence[str]) -> str:
@@ -124,15 +131,29 @@ def _with_options(question: str, choices: Sequence[str]) -> str:
     return "\n".join((question, *lines))
 
 
+def _check_choices(entry: _Entry, choices: Sequence[str], *, metric: str) -> None:
+    """Refuse options that cannot be told apart, and metrics that would compare texts with letters."""
+    texts = {choice.strip() for choice in choices}
+    if not 2 <= len(choices) <= len(_LETTERS) or len(texts) < len(choices) or "" in texts:
+        raise entry.refused(
+            f"the options are {list(choices)!r:.80}",
+            expected=f"2 to {len(_LETTERS)} different texts, none of them blank",
+        )
+    if metric != "accuracy":
+        raise entry.refused(f"options are measured by {metric}", expected="accuracy", remedy="remove `metric`")
+
+
 def _letter(entry: _Entry, reference: str, choices: Sequence[str]) -> str:
-    """The letter of the right option, which may be given by its letter or its text."""
-    letters = _LETTERS[: len(choices)]
-    if reference.strip().upper() in tuple(letters):
-        return reference.strip().upper()
-    if reference in choices:
-        return letters[choices.index(reference)]
+    """The letter of the right option, which may be given by its letter or its text, if that is clear."""
+    options = list(zip(_LETTERS, choices, strict=False))
+    told = reference.strip().upper()
+    found = {letter for letter, choice in options if told == letter or reference.strip() == choice.strip()}
+    if len(found) == 1:
+        return found.pop()
+    doubt = ", which is the letter of one option and the text of another" if found else ""
     raise entry.refused(
-        f"the answer is {reference!r:.80}", expected=f"one of {', '.join(letters)}, or an option's text"
+        f"the answer is {reference!r:.80}{doubt}",
+        expected=f"one of {', '.join(letter for letter, _ in options)}, or an option's text",
     )
 
 
@@ -153,6 +174,19 @@ def _checked(item: Item, entry: _Entry) -> Item:
     lacking = METRICS[item.metric].lacks(item)
     if lacking:
         raise entry.refused(f"{item.metric} cannot measure this item: {lacking}", expected=METRICS[item.metric].needs)
+    score = METRICS[item.metric].score
+    vain = next((reference for reference in item.references if not _fits(item, score(item, reference))), None)
+    if vain is not None:
+        raise entry.refused(
+            f"{item.metric} would not count {vain!r:.60} as right, though it is expected",
+            expected=METRICS[item.metric].needs,
+            remedy="mend the reference, or take another metric",
+        )
     if not item.prompt.strip():
         raise entry.refused("the question is empty", expected="what the model is asked")
     return item
+
+
+def _fits(item: Item, score: float) -> bool:
+    """Whether a reference that scores so as an answer can be one; constraints are measured without references."""
+    return METRICS[item.metric].needs == "constraints" or score > _SURELY

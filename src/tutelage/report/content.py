@@ -5,10 +5,13 @@ Shares are in 0..1, times in seconds, lengths in tokens. Texts are as they came 
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from tutelage.records import Speed
 from tutelage.report.data_map import DataMap
 from tutelage.report.evidence import Suite
+
+Points = tuple[tuple[int, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,8 @@ class Curves:
 
     Attributes:
         held_out: (step, loss).
+        sources: name -> (step, mean loss of its tokens), where the data have several sources.
+        scores: name of a suite that was asked while the model trained -> (step, mean score).
     """
 
     step: tuple[int, ...]
@@ -24,7 +29,9 @@ class Curves:
     learning_rate: tuple[float, ...]
     tokens_per_s: tuple[float, ...]
     grad_norm: tuple[float, ...]
-    held_out: tuple[tuple[int, float], ...]
+    held_out: Points
+    sources: tuple[tuple[str, Points], ...] = ()
+    scores: tuple[tuple[str, Points], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +44,8 @@ class Training:
         seconds: of the steps; evaluation and saving left out.
         speed: None where this process ran no step.
         packed: several rows shared a sequence.
+        kept_best: the model that was written has the weights of the lowest held-out loss.
+        skipped: steps that changed no weight.
     """
 
     method: str
@@ -50,6 +59,8 @@ class Training:
     packed: bool
     stopped_early: bool
     curves: Curves
+    kept_best: bool = False
+    skipped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +149,7 @@ class FirstBatch:
 class Reason:
     """Why rows are not simply used: how many, and where the first stands."""
 
-    state: str
+    state: Literal["dropped", "shortened"]
     reason: str
     count: int
     place: str

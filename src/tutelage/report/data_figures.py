@@ -6,8 +6,7 @@ from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from tutelage.report.data_content import Calibration, Histogram, Lengths, Score
 from tutelage.report.drawing import BASE, HELD_OUT, INK, MUTED, TUNED, quiet_axes, svg
-from tutelage.report.markup import label
-from tutelage.report.wording import compact
+from tutelage.report.wording import compact, label
 
 _WIDE_RANGE = 100.0  # a last edge beyond that is drawn on a log axis
 _TALL = 0.6  # a bin with more of all rows than that hides the others, unless the axis is a log one

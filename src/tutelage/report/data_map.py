@@ -5,6 +5,8 @@ Texts are as they came from data: `page` escapes them.
 
 from dataclasses import dataclass
 
+from tutelage.evaluation.data_map import trajectory
+
 
 @dataclass(frozen=True, slots=True)
 class Kind:
@@ -15,7 +17,7 @@ class Kind:
         mean, spread: of the losses of the visits to some of them, one value each; rows seen once have no spread.
     """
 
-    name: str
+    name: trajectory.Kind
     count: int
     mean: tuple[float, ...]
     spread: tuple[float, ...]
@@ -33,7 +35,7 @@ class Suspect:
     """
 
     place: str
-    kind: str
+    kind: trajectory.Kind
     losses: tuple[float, ...]
     suspicion: float
     from_loss: float

@@ -1,11 +1,13 @@
 """How every picture is drawn: as inline SVG whose colours are CSS variables of the page, so that it follows light, dark
 and print.
 
-No text from data is drawn; labels are ours, and the browser sets them in the page's own font.
+No text from data is drawn; labels are ours, and the browser sets them in the page's own font and language (matplotlib
+draws them in English, for which it has glyphs anywhere).
 """
 
 import re
 from collections.abc import Callable
+from html import unescape
 from io import StringIO
 
 import matplotlib
@@ -14,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from tutelage.report.language import known
 from tutelage.report.markup import printable
 from tutelage.report.wording import compact
 
@@ -37,7 +40,8 @@ Formatter = Callable[[float], str]
 
 
 def quiet_axes(formatter: Formatter, *, xlabel: str = "step") -> tuple[Figure, Axes]:
-    """A figure with quiet axes: horizontal grid, no frame, few ticks; `formatter` words the ticks of the y axis."""
+    """A figure with quiet axes: horizontal grid, no frame, few ticks; `formatter` words the ticks of the y axis. Labels
+    are in English here: `svg` translates them."""
     figure = Figure(figsize=(_WIDTH / 72, _HEIGHT / 72), dpi=72)
     size = (_WIDTH - _LEFT - _RIGHT, _HEIGHT - _TOP - _BOTTOM)
     axes = figure.add_axes((_LEFT / _WIDTH, _BOTTOM / _HEIGHT, size[0] / _WIDTH, size[1] / _HEIGHT))
@@ -71,6 +75,7 @@ def svg(figure: Figure, title: str) -> str:
     text = re.sub(r'<g id="[^"]*"', "<g", text)
     text = re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", text)
     text = re.sub(r"font-family: [^;\"]*;?", "", text)
+    text = re.sub(r"(?<=>)[^<>]+(?=</text>)", lambda label: str(escape(known(unescape(label[0])))), text)
     for colour, variable in _VARIABLES.items():
         text = text.replace(colour, variable)
     box = f"0 0 {_WIDTH:g} {_HEIGHT:g}"

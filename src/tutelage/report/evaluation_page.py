@@ -5,8 +5,9 @@ from pathlib import Path
 
 from tutelage.report import stored, wording
 from tutelage.report.content import Evaluation
+from tutelage.report.findings import evaluation_findings
 from tutelage.report.markup import environment
-from tutelage.report.suite_parts import part_of
+from tutelage.report.suite_parts import parts_of
 
 
 def write(report: Evaluation, folder: Path) -> Path:
@@ -26,7 +27,8 @@ def html(report: Evaluation) -> str:
         .render(
             report=report,
             verdict=wording.verdict(report.suites),
+            findings=evaluation_findings(report.suites),
             name=report.models[-1][0],
-            suites=[part_of(suite, shows_scores=True) for suite in report.suites],
+            suites=parts_of(report.suites, first_shows_scores=True),
         )
     )

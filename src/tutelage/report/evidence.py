@@ -6,6 +6,8 @@ Texts are as they came from data and models: `page` escapes them.
 from dataclasses import dataclass
 from typing import Literal
 
+from tutelage.evaluation.statistics import Verdict
+
 Change = Literal["gained", "lost", "right twice", "wrong twice"]
 
 
@@ -27,7 +29,6 @@ class Paired:
         difference: second minus first, with its 95 % interval `low` to `high`.
         p_value: two-sided, of `test`, corrected for the results told beside it.
         gained, lost: items on which the second scores higher, lower.
-        verdict: better, worse, equivalent, or not distinguishable.
         margin: difference that would not matter; within_margin: this one surely lies below it.
     """
 
@@ -38,7 +39,7 @@ class Paired:
     test: str
     gained: int
     lost: int
-    verdict: str
+    verdict: Verdict
     margin: float
     within_margin: bool
 

@@ -2,18 +2,20 @@
 
 import re
 from collections.abc import Sequence
+from itertools import cycle
 
 import numpy as np
 import numpy.typing as npt
 from matplotlib.ticker import MaxNLocator
 
-from tutelage.report.content import Curves, Lengths
+from tutelage.report.content import Curves, Lengths, Points
 from tutelage.report.data_map import Kind
 from tutelage.report.drawing import BAD, BASE, HELD_OUT, MUTED, SPECIAL, TUNED, Formatter, quiet_axes, svg
 from tutelage.report.language import t
 from tutelage.report.wording import compact
 
 _MOST_POINTS = 400
+STROKES = tuple((colour, stroke) for stroke in ("-", "--", ":") for colour in (TUNED, HELD_OUT, SPECIAL, MUTED))
 # Of the kinds of rows; style.jinja has the same for the legend.
 COLOURS = {
     "never learned": BAD,
@@ -36,22 +38,22 @@ def loss_figure(curves: Curves) -> str:
     if curves.held_out:
         at, held_out = zip(*curves.held_out, strict=True)
         axes.plot(at, held_out, color=HELD_OUT, linewidth=1.5, marker="o", markersize=3.5)
-    return svg(figure, "Training loss and held-out loss over the steps")
+    return svg(figure, t("Training loss and held-out loss over the steps"))
 
 
 def rate_figure(curves: Curves) -> str:
     """Learning rate over the steps."""
-    return _single(curves.step, curves.learning_rate, _scientific, "Learning rate over the steps")
+    return _single(curves.step, curves.learning_rate, _scientific, t("Learning rate over the steps"))
 
 
 def speed_figure(curves: Curves) -> str:
     """Tokens per second over the steps."""
-    return _single(curves.step, curves.tokens_per_s, compact, "Tokens per second over the steps")
+    return _single(curves.step, curves.tokens_per_s, compact, t("Tokens per second over the steps"))
 
 
 def norm_figure(curves: Curves) -> str:
     """Norm of the gradient before clipping, over the steps."""
-    return _single(curves.step, curves.grad_norm, _plain_number, "Gradient norm over the steps")
+    return _single(curves.step, curves.grad_norm, _plain_number, t("Gradient norm over the steps"))
 
 
 def length_figure(lengths: Lengths) -> str:
@@ -74,12 +76,22 @@ def length_figure(lengths: Lengths) -> str:
             color=HELD_OUT,
         )
         axes.margins(y=0.18)
-    return svg(figure, "Histogram of the lengths of the examples in tokens")
+    return svg(figure, t("Histogram of the lengths of the examples in tokens"))
+
+
+def score_figure(scores: Sequence[tuple[str, Points]]) -> str:
+    """Mean score of each suite over the steps at which it was asked; lines differ by their strokes (`STROKES`)."""
+    figure, axes = quiet_axes(lambda share: f"{100 * share:.0f} %")
+    for (_, points), (colour, stroke) in zip(scores, cycle(STROKES), strict=False):
+        steps, values = zip(*points, strict=True)
+        axes.plot(steps, values, color=colour, linestyle=stroke, linewidth=1.6, marker="o", markersize=3.5)
+    axes.set_ylim(0, 1.05)
+    return svg(figure, t("Scores of the suites over the steps"))
 
 
 def map_figure(kinds: Sequence[Kind]) -> str:
     """A dot for each row: the mean of its losses over their spread, in the colour of its kind (`COLOURS`)."""
-    figure, axes = quiet_axes(_plain_number, xlabel=t("spread of its losses"))
+    figure, axes = quiet_axes(_plain_number, xlabel="spread of its losses")
     for kind in sorted(kinds, key=lambda one: one.name != "ordinary"):  # the many lie below the few
         axes.plot(kind.spread, kind.mean, linestyle="", marker="o", markersize=2.6, color=COLOURS[kind.name], alpha=0.6)
     axes.xaxis.set_major_locator(MaxNLocator(5))

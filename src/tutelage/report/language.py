@@ -9,6 +9,8 @@ from typing import Literal
 
 import yaml
 
+from tutelage.evaluation.answer_form.forms import FEATURES
+
 Language = Literal["en", "zh"]
 _SPOKEN: ContextVar[Language] = ContextVar("language of the page", default="en")
 
@@ -44,6 +46,7 @@ def known(text: str) -> str:
 
 @cache
 def catalogue() -> Mapping[str, str]:
-    """English -> Chinese."""
+    """English -> Chinese; what answers are is told where the features of their form are."""
+    labels = {feature.label: feature.label_zh for feature in FEATURES.values()}
     text = files("tutelage.report").joinpath("zh.yaml").read_text(encoding="utf-8")
-    return dict(yaml.safe_load(text))
+    return labels | dict(yaml.safe_load(text))

@@ -15,7 +15,6 @@ from tutelage.report.language import known, language, t
 
 _LONG, _BEGINNING = 220, 150  # texts wider than that are folded, and show so much; a wide (CJK) character is two
 _LONG_LINES = 6
-_LONGEST_LABEL = 120
 _AROUND = 240  # characters shown on each side of a marked passage
 _LONGEST_PASSAGE = 400
 _SEARCHED = 50_000  # characters of a text in which a passage is looked for
@@ -55,9 +54,9 @@ def environment() -> Environment:
         "paired": wording.paired,
         "drift": wording.drift,
         "arithmetic": wording.arithmetic,
-        "count": lambda number: f"{number:,}",
+        "count": wording.count,
         "clipped": clipped,
-        "label": label,
+        "label": wording.label,
         "marked": marked,
         "visible": visible,
         "known": known,
@@ -76,11 +75,6 @@ def printable(text: str) -> str:
     return text.replace("\r\n", "\n").translate(_PRINTABLE)
 
 
-def label(text: str) -> str:
-    """A name or a short phrase, cut where it is longer than a line or two."""
-    return text if len(text) <= _LONGEST_LABEL else f"{text[:_LONGEST_LABEL]}…"
-
-
 def clipped(text: str, *, limit: int | None = None) -> Markup:
     """A text without outer white space, folded where it is long: its beginning is shown until it is opened.
 
@@ -89,7 +83,7 @@ def clipped(text: str, *, limit: int | None = None) -> Markup:
     """
     whole = text.strip()
     if not whole:
-        return Markup('<span class="empty">(empty)</span>')
+        return Markup('<span class="empty">{}</span>').format(t("(empty)"))
     shown = printable(whole[:limit])
     if len(whole) <= len(whole[:limit]) and len(beginning(shown, width=_LONG)) == len(shown):
         return escape(shown)
@@ -124,7 +118,7 @@ def _locate(text: str, passage: str) -> tuple[int, int] | None:
 def _left_out(characters: int) -> Markup:
     if not characters:
         return Markup()
-    return Markup(' <span class="cut">… {} characters left out</span>').format(f"{characters:,}")
+    return Markup(' <span class="cut">{}</span>').format(t("… {n} characters left out", n=f"{characters:,}"))
 
 
 def beginning(text: str, *, width: int) -> str:

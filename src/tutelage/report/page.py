@@ -8,8 +8,10 @@ from markupsafe import Markup
 
 from tutelage.report import figures, stored, wording
 from tutelage.report.content import Curves, Report
+from tutelage.report.findings import run_findings
+from tutelage.report.language import t
 from tutelage.report.markup import environment
-from tutelage.report.suite_parts import part_of
+from tutelage.report.suite_parts import parts_of
 
 
 def write(report: Report, folder: Path) -> Path:
@@ -31,8 +33,9 @@ def html(report: Report) -> str:
             report=report,
             verdict=wording.verdict(report.evidence),
             name=wording.model_name(report.model),
-            suites=[part_of(suite, shows_scores=False) for suite in report.evidence],
+            suites=parts_of(report.evidence, first_shows_scores=False),
             curves=_pictures(curves) if curves.step else (),
+            findings=run_findings(report),
             map=_map_picture(report),
             lengths=Markup(figures.length_figure(report.ledger.lengths)),
         )
@@ -47,7 +50,9 @@ def _map_picture(report: Report) -> Markup | None:
 
 def _pictures(curves: Curves) -> Iterator[tuple[str, Markup]]:
     """Names of the curves with their pictures."""
-    yield "loss", Markup(figures.loss_figure(curves))
-    yield "learning rate", Markup(figures.rate_figure(curves))
-    yield "tokens per second", Markup(figures.speed_figure(curves))
-    yield "gradient norm", Markup(figures.norm_figure(curves))
+    yield t("Loss"), Markup(figures.loss_figure(curves))
+    yield t("Learning rate"), Markup(figures.rate_figure(curves))
+    yield t("Tokens per second"), Markup(figures.speed_figure(curves))
+    yield t("Gradient norm"), Markup(figures.norm_figure(curves))
+    if curves.scores:
+        yield t("Scores while training"), Markup(figures.score_figure(curves.scores))

@@ -9,6 +9,8 @@ from tutelage.report.language import known, t
 
 _UNITS = (("k", 1e3), ("M", 1e6), ("B", 1e9), ("T", 1e12))
 LANGUAGES = {"all": "All questions", "en": "English", "zh": "Chinese"}
+_LONGEST_LABEL = 120
+_METRICS = {"f1": "F1", "bleu": "BLEU", "chrf": "chrF", "rouge1": "ROUGE-1", "rouge2": "ROUGE-2", "rougeL": "ROUGE-L"}
 _NARROW, _FIXED = "\u202f", "\u00a0"  # spaces at which no line breaks
 
 
@@ -24,7 +26,7 @@ def share_of(count: int, total: int) -> str:
 
 def interval(of: Mean) -> str:
     """The 95 % interval, as "74.5 to 89.1 %"."""
-    return f"{100 * of.low:.1f} to {100 * of.high:.1f}{_NARROW}%"
+    return t("{low} to {high}", low=f"{100 * of.low:.1f}", high=f"{100 * of.high:.1f}{_NARROW}%")
 
 
 def p_value(p: float) -> str:
@@ -37,11 +39,11 @@ def p_value(p: float) -> str:
 def duration(seconds: float) -> str:
     """ "13.7 s", "4 min 05 s" or "2 h 10 min"."""
     if seconds < 59.95:
-        return f"{seconds:.1f} s"
+        return t("{seconds} s", seconds=f"{seconds:.1f}")
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
+        return t("{minutes} min {seconds} s", minutes=minutes, seconds=f"{rest:02d}")
+    return t("{hours} h {minutes} min", hours=minutes // 60, minutes=f"{minutes % 60:02d}")
 
 
 def compact(count: float) -> str:
@@ -54,10 +56,11 @@ def compact(count: float) -> str:
 
 def arithmetic(speed: Speed) -> str:
     """ "achieved 412 GFLOP/s, 46.3 % of this machine's 890 GFLOP/s"."""
-    achieved = f"achieved {flops(speed.flops_per_s)}"
+    achieved = flops(speed.flops_per_s)
     if not speed.peak_flops_per_s:
-        return achieved
-    return f"{achieved}, {percent(speed.share_of_peak)} of this machine's {flops(speed.peak_flops_per_s)}"
+        return t("achieved {achieved}", achieved=achieved)
+    share, peak = percent(speed.share_of_peak), flops(speed.peak_flops_per_s)
+    return t("achieved {achieved}, {share} of this machine's {peak}", achieved=achieved, share=share, peak=peak)
 
 
 def flops(per_second: float) -> str:
@@ -73,8 +76,7 @@ def model_name(name_or_path: str) -> str:
 
 def metric(name: str) -> str:
     """A metric's name as people write it: "exact_match" -> "Exact match"."""
-    known = {"f1": "F1", "bleu": "BLEU", "chrf": "chrF", "rouge1": "ROUGE-1", "rouge2": "ROUGE-2", "rougeL": "ROUGE-L"}
-    return known.get(name, name.replace("_", " ").capitalize())
+    return _METRICS.get(name) or known(name.replace("_", " ").capitalize())
 
 
 def feature(name: str) -> str:
@@ -87,20 +89,37 @@ def feature(name: str) -> str:
 
 def language(label: str) -> str:
     """A slice's label in words."""
-    return LANGUAGES.get(label, label)
+    return known(LANGUAGES.get(label, label))
+
+
+def count(number: int) -> str:
+    """12345 -> "12,345"."""
+    return f"{number:,}"
+
+
+def label(text: str) -> str:
+    """A name or a short phrase, cut where it is longer than a line or two."""
+    return text if len(text) <= _LONGEST_LABEL else f"{text[:_LONGEST_LABEL]}…"
 
 
 def points(difference: float) -> str:
     """A difference of shares or scores: 0.123 -> "+12.3 points"."""
-    return f"{100 * difference:+.1f} points"
+    return t("{n} points", n=f"{100 * difference:+.1f}")
 
 
 def paired(of: Paired) -> str:
     """The paired result in one clause."""
-    within = f", within ±{100 * of.margin:.3g} points" if of.within_margin else ""
-    return (
-        f"{points(of.difference)} ({100 * of.low:+.1f} to {100 * of.high:+.1f}{within}), "
-        f"{of.gained:,} gained, {of.lost:,} lost, {of.test} {p_value(of.p_value)}"
+    within = t(", within ±{margin} points", margin=f"{100 * of.margin:.3g}") if of.within_margin else ""
+    return t(
+        "{points} ({low} to {high}{within}), {gained} gained, {lost} lost, {test} {p}",
+        points=points(of.difference),
+        low=f"{100 * of.low:+.1f}",
+        high=f"{100 * of.high:+.1f}",
+        within=within,
+        gained=count(of.gained),
+        lost=count(of.lost),
+        test=known(of.test),
+        p=p_value(of.p_value),
     )
 
 
@@ -118,26 +137,44 @@ def drift(of: Paired, wanted: bool | None) -> str:
 def verdict(suites: Sequence[Suite]) -> str:
     """The outcome in one sentence with its figures: the last model against the first, on the first suite."""
     if not suites:
-        return "No questions were asked, so this report says nothing about improvement."
+        return t("No questions were asked, so this report says nothing about improvement.")
     suite, over_all = suites[0], suites[0].slices[0]
-    after, last = over_all.means[-1], suite.models[-1]
-    questions = "question" if after.n == 1 else "questions"
-    which = "held-out " if suite.name == "held-out" else ""
-    asked = f"{after.n:,} {which}{questions}"
-    measured = metric(suite.metric)
+    asked, measured, after = _asked(suite), metric(suite.metric), over_all.means[-1]
     if not over_all.against:
-        return f"{measured} of {last} is {_with_interval(after)} on {asked}."
+        of = {"metric": measured, "model": known(suite.models[-1]), "mean": _with_interval(after)}
+        return t("{metric} of {model} is {mean} on {asked}.", **of, asked=asked)
     before, result = over_all.means[0], over_all.against[-1]
-    same = before.value == after.value
-    went = {"better": "rose from", "worse": "fell from"}.get(result.verdict, "stayed at" if same else "went from")
-    closing = {
-        "better": f"better than the {suite.models[0]}",
-        "worse": f"worse than the {suite.models[0]}",
-        "equivalent": f"equivalent to the {suite.models[0]}",
-    }.get(result.verdict, f"not distinguishable from the {suite.models[0]}")
-    figures = _with_interval(before) if same else f"{_with_interval(before)} to {_with_interval(after)}"
-    return f"{measured} {went} {figures} on {asked}: {closing}; {paired(result)}."
+    values = {"metric": measured, "before": _with_interval(before), "after": _with_interval(after), "asked": asked}
+    if before.value == after.value:
+        went = t("{metric} stayed at {before} on {asked}", **values)
+    elif result.verdict == "better":
+        went = t("{metric} rose from {before} to {after} on {asked}", **values)
+    elif result.verdict == "worse":
+        went = t("{metric} fell from {before} to {after} on {asked}", **values)
+    else:
+        went = t("{metric} went from {before} to {after} on {asked}", **values)
+    closing = _closing(result, suite.models[0])
+    return t("{went}: {closing}; {figures}.", went=went, closing=closing, figures=paired(result))
+
+
+def _asked(suite: Suite) -> str:
+    n = suite.slices[0].means[-1].n
+    if suite.name == "held-out":
+        return t("1 held-out question") if n == 1 else t("{n} held-out questions", n=count(n))
+    return t("1 question") if n == 1 else t("{n} questions", n=count(n))
+
+
+def _closing(result: Paired, base: str) -> str:
+    match result.verdict:
+        case "better":
+            return t("better than the {base}", base=known(base))
+        case "worse":
+            return t("worse than the {base}", base=known(base))
+        case "equivalent":
+            return t("equivalent to the {base}", base=known(base))
+    return t("not distinguishable from the {base}", base=known(base))
 
 
 def _with_interval(of: Mean) -> str:
-    return f"{percent(of.value)} ({100 * of.low:.1f} to {100 * of.high:.1f})"
+    ends = {"low": f"{100 * of.low:.1f}", "high": f"{100 * of.high:.1f}"}
+    return t("{mean} ({low} to {high})", mean=percent(of.value), **ends)

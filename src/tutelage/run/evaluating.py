@@ -136,7 +136,10 @@ def suites_of(recipe: Recipe) -> tuple[Suite, ...]:
         RecipeError: two have the same name.
     """
     section = recipe.evaluate
-    loaded = tuple(load_suite(name, most=section.num_questions, seed=recipe.seed) for name in section.suites)
+    metric = section.metric if "metric" in section.model_fields_set else None
+    loaded = tuple(
+        load_suite(name, metric=metric, most=section.num_questions, seed=recipe.seed) for name in section.suites
+    )
     names = [suite.name for suite in loaded]
     double = next((name for name in names if names.count(name) > 1), None)
     if double:

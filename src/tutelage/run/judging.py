@@ -49,7 +49,7 @@ class Judged:
         calibration = self.judgement.calibration
         unknown = f"; {self.judgement.unknown:,} unknown" if self.judgement.unknown else ""
         if calibration.refusal:
-            return f"{self.suite}, by judge {calibration.model}: not evidence: {calibration.refusal}{unknown}"
+            return f"{self.suite}, by judge {calibration.model}: {calibration.refusal}{unknown}"
         agreement = calibration.agreement
         known = f"agrees with {agreement.hits} of {agreement.n} known pairs"
         if self.result is not None:

@@ -9,6 +9,8 @@ import numpy as np
 import orjson
 
 from tutelage.curate.sample import sample
+from tutelage.evaluation.data_map.trajectory import KINDS
+from tutelage.evaluation.data_map.trajectory import Kind as KindName
 from tutelage.report.data_map import DataMap, Kind, Suspect
 from tutelage.run.mapping import DATA_MAP, DATA_MAP_SUMMARY
 from tutelage.run.rows import RowReader
@@ -31,7 +33,7 @@ def lessons(output: Path, rows: RowReader) -> DataMap | None:
         rows=summary["rows"],
         visits=summary["visits"],
         fit_auc=summary["suspicion"]["fit_auc"],
-        kinds=tuple(_kind(name, count, dots) for name, count in summary["kinds"].items()),
+        kinds=tuple(_kind(name, summary["kinds"][name], dots) for name in KINDS),
         suspects=tuple(_suspects(summary["suspicious"], rows)),
         untold=tuple(summary["untold"]),
     )
@@ -47,7 +49,7 @@ def _dots(path: Path) -> Dots:
     return dots
 
 
-def _kind(name: str, count: int, dots: Dots) -> Kind:
+def _kind(name: KindName, count: int, dots: Dots) -> Kind:
     of = dots.get(name, [])
     chosen = np.random.default_rng(0).permutation(len(of))[:MOST_DOTS].tolist()
     return Kind(name, count, tuple(of[at][0] for at in chosen), tuple(of[at][1] for at in chosen))

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from jinja2 import UndefinedError
 from pydantic import ValidationError
 
 from tutelage.errors import DataError
@@ -47,6 +48,8 @@ def _page_of(folder: Path) -> str:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"]))
         raise _foreign(folder / FIGURES, f"{where}: {first['msg']}") from None
+    except (LookupError, ArithmeticError, ValueError, TypeError, UndefinedError) as error:
+        raise _foreign(folder / FIGURES, f"its parts do not fit each other ({error})") from error
 
 
 def _figures(path: Path) -> dict[str, Any]:

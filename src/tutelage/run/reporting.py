@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -78,7 +79,7 @@ def write_evaluation_report(output: Path, recipe: Recipe, *, comparisons: Sequen
     return evaluation_page.write(content.Evaluation(placed, suites, origin(recipe, command)), output)
 
 
-def _training(run: Finished, metrics: Sequence[dict[str, float]]) -> content.Training:
+def _training(run: Finished, metrics: Sequence[dict[str, Any]]) -> content.Training:
     state = run.outcome.state
     method, weights = _method(run.recipe)
     return content.Training(
@@ -93,6 +94,8 @@ def _training(run: Finished, metrics: Sequence[dict[str, float]]) -> content.Tra
         packed=run.plan.packed,
         stopped_early=run.outcome.stopped_early,
         curves=curves(metrics),
+        kept_best=run.recipe.train.load_best_model_at_end and state.best_step is not None,
+        skipped=run.outcome.skipped,
     )
 
 
@@ -109,7 +112,7 @@ def _method(recipe: Recipe) -> tuple[str, str]:
             return "LoRA", f"r {recipe.lora.r}, alpha {recipe.lora.lora_alpha:g}"
 
 
-def curves(metrics: Sequence[dict[str, float]]) -> content.Curves:
+def curves(metrics: Sequence[dict[str, Any]]) -> content.Curves:
     """Curves from the lines of metrics.jsonl. A resumed run repeats steps after its checkpoint: the last one counts."""
     steps = {int(line["step"]): line for line in metrics if "loss" in line}
     held_out = {int(line["step"]): line["eval_loss"] for line in metrics if "eval_loss" in line}
@@ -121,7 +124,18 @@ def curves(metrics: Sequence[dict[str, float]]) -> content.Curves:
         tokens_per_s=tuple(line["tokens_per_s"] for line in lines),
         grad_norm=tuple(line["grad_norm"] for line in lines),
         held_out=tuple(sorted(held_out.items())),
+        sources=_by_name(lines, "source_losses"),
+        scores=_by_name(metrics, "scores"),
     )
+
+
+def _by_name(lines: Sequence[dict[str, Any]], key: str) -> tuple[tuple[str, content.Points], ...]:
+    """Name -> (step, value) in the order of the steps, of lines that hold several values by name."""
+    found: dict[str, dict[int, float]] = {}
+    for line in lines:
+        for name, value in line.get(key, {}).items():
+            found.setdefault(name, {})[int(line["step"])] = value
+    return tuple((name, tuple(sorted(points.items()))) for name, points in found.items())
 
 
 def first_batch(batch: ReadBatch) -> content.FirstBatch:
