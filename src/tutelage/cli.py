@@ -32,6 +32,7 @@ from tutelage.run.evaluating import Evaluated
 from tutelage.run.evaluating import compare as run_compare
 from tutelage.run.evaluating import evaluate as run_evaluate
 from tutelage.run.forecast import show_forecast
+from tutelage.run.harness import harness_tasks
 from tutelage.run.initialising import init as run_init
 from tutelage.run.inspecting import inspect as run_inspect
 from tutelage.run.inspecting import show_inspection
@@ -67,6 +68,8 @@ Suites = Annotated[list[str] | None, typer.Option("--suite", help="Bundled suite
 Rows = Annotated[list[str] | None, typer.Option("--data", help="Ask the questions of these rows; repeat for several.")]
 Metric = Annotated[str | None, typer.Option("--metric", help="How answers to rows are scored, as f1 or numeric.")]
 Questions = Annotated[int, typer.Option(min=1, help="At most so many questions of each suite.")]
+Tasks = Annotated[list[str] | None, typer.Option("--task", help="Task of lm-evaluation-harness; repeat for several.")]
+TaskFolder = Annotated[str | None, typer.Option(help="Folder with the YAML files of more tasks.")]
 Answers = Annotated[str | None, typer.Option("--output", help="Folder for answers, scores and report.")]
 
 
@@ -254,6 +257,8 @@ def compare(
     data: Rows = None,
     metric: Metric = None,
     questions: Questions = 1000,
+    task: Tasks = None,
+    task_folder: TaskFolder = None,
     template: Template = None,
     output: Answers = None,
     set_: Set = None,
@@ -263,7 +268,8 @@ def compare(
     [bold]tutelage compare pupil runs/demo/model --suite world_en[/bold]."""
     terminal = Terminal(json=json)
     recipe = _asking(data, suite, template, _measured(metric, questions, set_))
-    _show_evaluated(run_compare(models, recipe, output=output, terminal=terminal), terminal, json)
+    asked = harness_tasks(task, task_folder, limit=questions)
+    _show_evaluated(run_compare(models, recipe, tasks=asked, output=output, terminal=terminal), terminal, json)
 
 
 @app.command()
@@ -273,6 +279,8 @@ def evaluate(
     data: Rows = None,
     metric: Metric = None,
     questions: Questions = 1000,
+    task: Tasks = None,
+    task_folder: TaskFolder = None,
     template: Template = None,
     output: Answers = None,
     set_: Set = None,
@@ -281,7 +289,8 @@ def evaluate(
     """How good are a model's answers? [bold]tutelage evaluate runs/demo/model --suite world_en[/bold]."""
     terminal = Terminal(json=json)
     recipe = _asking(data, suite, template, _measured(metric, questions, set_))
-    _show_evaluated(run_evaluate(model, recipe, output=output, terminal=terminal), terminal, json)
+    asked = harness_tasks(task, task_folder, limit=questions)
+    _show_evaluated(run_evaluate(model, recipe, tasks=asked, output=output, terminal=terminal), terminal, json)
 
 
 def _measured(metric: str | None, questions: int, overrides: list[str] | None) -> list[str]:
@@ -301,6 +310,8 @@ def _asking(data: list[str] | None, suites: list[str] | None, template: str | No
 def _show_evaluated(result: Evaluated, terminal: Terminal, json: bool) -> None:
     for comparison in result.comparisons:
         show_comparison(comparison, terminal)
+    for one in result.beside:
+        terminal.say(one.in_words())
     if result.report:
         terminal.say("report: ", (str(result.report), "bold"))
     _finish(result.summary(), json)

@@ -19,7 +19,7 @@ that it depends on where you live, what you do and whom you ask. In the end ever
 can say what is right. You may want to read more about it. It is worth your time, as most things are."""
 ZH = """这个问题很有意思，可以从很多方面来谈。有的人喜欢，有的人不喜欢，关键要看实际情况。
 我觉得每个人都有自己的看法，不能一概而论。如果你想了解更多，可以看看相关的资料（比如 Wiki），大概花 2 个小时。
-总的来说，这是值得花时间的,希望能够帮到你！你觉得怎么样？"""
+总的来说，这是值得花时间的,希望能够帮到你！你觉得怎么样？""".replace("\n", "")
 
 # Beginning of the question -> an answer that keeps to it, and one that nearly does.
 KEPT = {

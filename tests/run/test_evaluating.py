@@ -155,3 +155,23 @@ def test_a_judge_is_told_beside_the_metrics_and_asked_once(models: tuple[str, st
     assert "not evidence" in terminal.text
     (record,) = json.loads((tmp_path / "out" / JUDGED).read_text(encoding="utf-8"))
     assert (record["suite"], record["unknown"]) == ("sums", 8)
+
+
+def test_references_are_measured_beside_the_scores(models: tuple[str, str], tmp_path: Path) -> None:
+    result = compare(models, asking(tmp_path), output=str(tmp_path / "out"), terminal=Listening())
+    told = {one.name: one for one in result.beside}
+    assert set(told) == {"perplexity of the references", "token accuracy on the references"}
+    for one in told.values():
+        assert set(one.values) == set(models)
+        assert one.against[models[1]].n == 8
+    base, tuned = (told["perplexity of the references"].values[name] for name in models)
+    assert 1 < base != tuned > 1
+    assert "perplexity of the references" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    written = json.loads((tmp_path / "out" / "result.json").read_text(encoding="utf-8"))
+    assert written == json.loads(json.dumps(result.summary()))
+
+
+def test_set_figures_have_their_signatures(models: tuple[str, str], tmp_path: Path) -> None:
+    figures = evaluate(models[0], asking(tmp_path), terminal=Listening()).summary()["suites"]["sums"]
+    assert "tok:" in figures["corpus"][models[0]]["bleu"]["signature"]
+    assert figures["diversity"][models[0]]["answers"] == 8

@@ -2,12 +2,14 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import combinations
 from typing import Any
 
 from tutelage.evaluation.exact_match import language
+from tutelage.evaluation.metrics.bleu import corpus_bleu, corpus_chrf
+from tutelage.evaluation.metrics.diversity import diversity
 from tutelage.evaluation.scoring import METRICS, Metric, beside
 from tutelage.evaluation.statistics import Mean, PairedResult, Proportion, compare_all, compare_paired, holm, mean_of
 from tutelage.evaluation.suite import Item, Suite
@@ -127,14 +129,26 @@ class Comparison:
 
     def figures(self) -> dict[str, Any]:
         """All figures as JSON types: each model's means, and every pair of models."""
-        pairs = [_told(*pair, self.matrix[pair]) for pair in combinations(self.names, 2)]
+        pairs = [{"before": a, "after": b, **self.matrix[a, b].figures()} for a, b in combinations(self.names, 2)]
         return {
             "n": len(self.items),
             "metric": self.suite.metric,
             "models": self.summary(),
             "against": {pair["after"]: pair for pair in pairs if pair["before"] == self.names[0]},
             "pairs": pairs,
+            "diversity": {name: asdict(diversity([one.text for one in self.answers[name]])) for name in self.names},
+            "corpus": {name: self.corpus(name) for name in self.names},
         }
+
+    def corpus(self, name: str) -> dict[str, dict[str, Any]]:
+        """BLEU and chrF of all of a model's answers together, with sacrebleu's signatures; empty where an item has no
+        reference, or is a multiple choice."""
+        if not all(item.references and not item.choices for item in self.items):
+            return {}
+        answers = [one.text for one in self.answers[name]]
+        references = [item.references for item in self.items]
+        scores = {"bleu": corpus_bleu(answers, references), "chrf": corpus_chrf(answers, references)}
+        return {metric: {"value": round(of.value, 4), "signature": of.signature} for metric, of in scores.items()}
 
     def _paired(self, before: str, after: str, label: str) -> PairedResult:
         first, second = (self._part(self.scores[name], label) for name in (before, after))
@@ -145,22 +159,3 @@ class Comparison:
 
     def _clusters(self, label: str) -> list[str]:
         return [self.items[number].cluster for number in self.slices[label]]
-
-
-def _told(before: str, after: str, result: PairedResult) -> dict[str, Any]:
-    low, high = result.interval
-    return {
-        "before": before,
-        "after": after,
-        "difference": round(result.difference, 4),
-        "low": round(low, 4),
-        "high": round(high, 4),
-        "gained": result.gained,
-        "lost": result.lost,
-        "improved_share": round(result.improved_share, 4),
-        "test": result.test,
-        "p": result.p_value,
-        "p_adjusted": result.adjusted,
-        "verdict": result.verdict,
-        "within_margin": result.equivalent,
-    }

@@ -225,6 +225,7 @@ class Report:
         template: name of the chat template.
         samples: some rows of the first batch, in its order.
         data_map: what the losses of the rows tell of them; None where they were not kept.
+        told: what a judge said, a sentence for each suite.
     """
 
     model: str
@@ -237,6 +238,7 @@ class Report:
     ledger: Ledger
     origin: Origin
     data_map: DataMap | None = None
+    told: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,8 +247,10 @@ class Evaluation:
 
     Attributes:
         models: folder or Hub id of each, the base first, beside the name that the suites call it by.
+        told: what a judge said, and figures beside the scores, in sentences.
     """
 
     models: tuple[tuple[str, str], ...]
     suites: tuple[Suite, ...]
     origin: Origin
+    told: tuple[str, ...] = ()

@@ -1,5 +1,6 @@
 """The verbs evaluate and compare: models on suites, with intervals, paired results and a report."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,10 +11,12 @@ from tutelage.errors import DataError, RecipeError
 from tutelage.evaluation.comparison import Comparison
 from tutelage.evaluation.suite import Suite
 from tutelage.model import loading
-from tutelage.recipe import Recipe
+from tutelage.recipe import ModelSection, Recipe
 from tutelage.records import Conversation
 from tutelage.run.answering import Asker, write_comparisons
-from tutelage.run.assemble import speech
+from tutelage.run.assemble import Speech, speech
+from tutelage.run.beside import Asked, Beside, references_of, tasks_of
+from tutelage.run.harness import HarnessTasks
 from tutelage.run.judging import Judged, judge_of, judged
 from tutelage.run.path import conversations
 from tutelage.run.power import tell_detectable
@@ -23,7 +26,7 @@ from tutelage.run.suites import load_suite, rows_suite
 from tutelage.terminal import Terminal
 from tutelage.training.durable import writing
 
-RESULT = "evaluation.json"
+RESULT, FIGURES = "evaluation.json", "result.json"
 
 
 @dataclass(frozen=True)
@@ -33,12 +36,14 @@ class Evaluated:
     Attributes:
         comparisons: one for each suite.
         judged: what a judge said of each, where one was asked.
+        beside: how likely the references are, and tasks of lm-evaluation-harness.
         output: folder of the answers, their scores and the report; None: nothing was written.
     """
 
     models: tuple[str, ...]
     comparisons: tuple[Comparison, ...]
     judged: tuple[Judged, ...]
+    beside: tuple[Beside, ...]
     output: Path | None
 
     @property
@@ -52,26 +57,40 @@ class Evaluated:
             "models": list(self.models),
             "suites": {one.suite.name: one.figures() for one in self.comparisons},
             "judge": {one.suite: one.figures() for one in self.judged},
+            "beside": [one.figures() for one in self.beside],
             "answers": str(self.output / RESULT) if self.output else None,
             "report": str(self.report) if self.report else None,
         }
 
 
-def evaluate(model: str, recipe: Recipe, *, output: str | None = None, terminal: Terminal | None = None) -> Evaluated:
+def evaluate(
+    model: str,
+    recipe: Recipe,
+    *,
+    tasks: HarnessTasks | None = None,
+    output: str | None = None,
+    terminal: Terminal | None = None,
+) -> Evaluated:
     """Ask a model the questions of suites (`evaluate.suites`) and of rows (`data.sources`).
 
     Args:
         recipe: data, template and evaluate sections; its model is not used.
+        tasks: of lm-evaluation-harness, run besides.
         output: folder for answers, scores and report. A run that was stopped goes on with what is there.
 
     Raises:
         DataError: a suite that cannot be asked or measured, or nothing to ask.
     """
-    return _evaluate((model,), recipe, output=output, terminal=terminal or Terminal())
+    return _evaluate((model,), recipe, tasks=tasks, output=output, terminal=terminal or Terminal())
 
 
 def compare(
-    models: Sequence[str], recipe: Recipe, *, output: str | None = None, terminal: Terminal | None = None
+    models: Sequence[str],
+    recipe: Recipe,
+    *,
+    tasks: HarnessTasks | None = None,
+    output: str | None = None,
+    terminal: Terminal | None = None,
 ) -> Evaluated:
     """Ask several models the same questions, as `evaluate` does, and compare each pair of them; the template is the
     last model's, unless one is named.
@@ -89,43 +108,54 @@ def compare(
             code="recipe-value",
             expected="at least two different models, the base first",
         )
-    return _evaluate(tuple(models), recipe, output=output, terminal=terminal or Terminal())
+    return _evaluate(tuple(models), recipe, tasks=tasks, output=output, terminal=terminal or Terminal())
 
 
-def _evaluate(models: tuple[str, ...], recipe: Recipe, *, output: str | None, terminal: Terminal) -> Evaluated:
+def _evaluate(
+    models: tuple[str, ...], recipe: Recipe, *, tasks: HarnessTasks | None, output: str | None, terminal: Terminal
+) -> Evaluated:
     recipes.refuse_curation(recipe)
     suites = suites_of(recipe)
     if recipe.data.sources:
         suites = (_suite_of_rows(recipe), *suites)
-    if not suites:
-        raise DataError("nothing is asked", code="no-rows", expected="--suite NAME or FILE, or --data FILE")
-    if judge_of(recipe.evaluate) and output is None:
-        raise RecipeError(
-            "a judge is named, but no folder for what it says", code="recipe-value", expected="--output FOLDER"
+    if not suites and tasks is None:
+        raise DataError(
+            "nothing is asked", code="no-rows", expected="--suite NAME or FILE, --data FILE, or --task NAME"
         )
+    if judge_of(recipe.evaluate) and output is None:
+        found = "a judge is named, but no folder for what it says"
+        raise RecipeError(found, code="recipe-value", expected="--output FOLDER")
     for suite in suites:
         tell_detectable(suite, terminal=terminal)
     folder = Path(output) if output else None
-    sections = [recipe.model.model_copy(update={"name_or_path": name}) for name in models]
-    spoken = speech(recipe.model_copy(update={"model": sections[-1]}))
+    sections = {name: recipe.model.model_copy(update={"name_or_path": name}) for name in models}
+    spoken = speech(recipe.model_copy(update={"model": sections[models[-1]]}))
+
+    def speaks(section: ModelSection) -> Speech:
+        return replace(spoken, tokenizer=loading.load_tokenizer(section))
+
     with writing("the answers", folder or Path(), remedy="make room, or --output ANOTHER/FOLDER"):
         asker = Asker(recipe.evaluate, terminal, kept=folder)
         answers = {
-            name: asker.suites(
-                name, section, suites=suites, spoken=replace(spoken, tokenizer=loading.load_tokenizer(section))
-            )
-            for name, section in zip(models, sections, strict=True)
+            name: asker.suites(name, section, suites=suites, spoken=speaks(section))
+            for name, section in sections.items()
         }
         comparisons = tuple(
             Comparison(suite, models, {name: answers[name][suite.name] for name in models}, seed=recipe.seed)
             for suite in suites
         )
-        told: tuple[Judged, ...] = ()
-        if folder is not None:
-            write_comparisons(comparisons, folder / RESULT)
-            told = judged(comparisons, recipe.evaluate, folder=folder, terminal=terminal)
-            write_evaluation_report(folder, recipe, comparisons=comparisons)
-    return Evaluated(models, comparisons, told, folder)
+        asked = Asked(sections, speaks, terminal)
+        beside = (*references_of(suites, asked), *(tasks_of(tasks, asked) if tasks else ()))
+        if folder is None:
+            return Evaluated(models, comparisons, (), beside, None)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_comparisons(comparisons, folder / RESULT)
+        told = judged(comparisons, recipe.evaluate, folder=folder, terminal=terminal)
+        result = Evaluated(models, comparisons, told, beside, folder)
+        sentences = [one.in_words() for one in (*told, *beside)]
+        write_evaluation_report(folder, recipe, models=models, comparisons=comparisons, told=sentences)
+        (folder / FIGURES).write_text(json.dumps(result.summary(), indent=1, ensure_ascii=False), encoding="utf-8")
+    return result
 
 
 def suites_of(recipe: Recipe) -> tuple[Suite, ...]:

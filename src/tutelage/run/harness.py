@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from tutelage.errors import DataError, MissingExtra, ModelError
+from tutelage.errors import DataError, MissingExtra, ModelError, RecipeError
 from tutelage.model import vocabulary
 from tutelage.recipe import ModelSection
 from tutelage.run.allocator import give_back_freed_memory
@@ -43,6 +43,19 @@ class HarnessTasks:
     limit: int | None = None
     chat: bool = False
     batch_size: int = 8
+
+
+def harness_tasks(names: Sequence[str] | None, folder: str | None, *, limit: int | None) -> HarnessTasks | None:
+    """The tasks that a command line names; None where it names none.
+
+    Raises:
+        RecipeError: a folder of tasks without the name of one.
+    """
+    if names:
+        return HarnessTasks(tuple(names), folder, limit)
+    if folder is not None:
+        raise RecipeError("a folder of tasks, but no task", code="recipe-value", expected="--task NAME")
+    return None
 
 
 @dataclass(frozen=True, slots=True)

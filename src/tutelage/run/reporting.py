@@ -36,6 +36,7 @@ class Finished:
     Attributes:
         plan: the batches that it was trained on.
         comparisons: of each suite that was asked.
+        told: what a judge said, in sentences.
     """
 
     recipe: Recipe
@@ -44,6 +45,7 @@ class Finished:
     plan: BatchPlan
     outcome: Outcome
     comparisons: tuple[Comparison, ...]
+    told: tuple[str, ...] = ()
 
 
 def write_report(output: Path, run: Finished) -> Path:
@@ -61,13 +63,24 @@ def write_report(output: Path, run: Finished) -> Path:
         ledger=_ledger(run.prepared, run.spoken),
         origin=origin(run.recipe, _again(run.recipe, output)),
         data_map=lessons(output, rows),
+        told=run.told,
     )
     return page.write(report, output)
 
 
-def write_evaluation_report(output: Path, recipe: Recipe, *, comparisons: Sequence[Comparison]) -> Path:
-    """Write the report of models on suites into a folder; the path of its page."""
-    models = comparisons[0].names
+def write_evaluation_report(
+    output: Path,
+    recipe: Recipe,
+    *,
+    models: Sequence[str],
+    comparisons: Sequence[Comparison],
+    told: Sequence[str],
+) -> Path:
+    """Write the report of models on suites into a folder; the path of its page.
+
+    Args:
+        told: sentences beside the scores.
+    """
     verb = "evaluate" if len(models) == 1 else "compare"
     asked = [f"--suite={name}" for name in recipe.evaluate.suites]
     asked += [f"--data={source.path}" for source in recipe.data.sources]
@@ -76,7 +89,7 @@ def write_evaluation_report(output: Path, recipe: Recipe, *, comparisons: Sequen
     names = short_names(models)
     suites = evidence_of(comparisons, max_new_tokens=recipe.evaluate.max_new_tokens)
     placed = tuple((names[model], model) for model in models)
-    return evaluation_page.write(content.Evaluation(placed, suites, origin(recipe, command)), output)
+    return evaluation_page.write(content.Evaluation(placed, suites, origin(recipe, command), tuple(told)), output)
 
 
 def _training(run: Finished, metrics: Sequence[dict[str, Any]]) -> content.Training:

@@ -162,7 +162,8 @@ def train(recipe: Recipe, *, terminal: Terminal | None = None, resume: bool = Fa
         epochs = outcome.state.step / plan.steps_per_epoch
         result = TrainResult(output, outcome, prepared, comparisons, told, epochs, time.perf_counter() - started)
         if is_main:
-            _finish(result, Finished(recipe, spoken, prepared, plan, outcome, comparisons))
+            sentences = tuple(one.in_words() for one in told)
+            _finish(result, Finished(recipe, spoken, prepared, plan, outcome, comparisons, sentences))
     return result
 
 

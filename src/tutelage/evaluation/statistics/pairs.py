@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -95,6 +95,23 @@ class PairedResult:
             f"{100 * self.difference:+.1f} points, 95 % interval {low} to {high}{within}; {self.gained:,} gained, "
             f"{self.lost:,} lost of {self.n:,}{several}; {self.test} p = {self.p_value:.2g}{corrected}"
         )
+
+    def figures(self) -> dict[str, Any]:
+        """As JSON types."""
+        low, high = self.interval
+        return {
+            "difference": round(self.difference, 4),
+            "low": round(low, 4),
+            "high": round(high, 4),
+            "gained": self.gained,
+            "lost": self.lost,
+            "improved_share": round(self.improved_share, 4),
+            "test": self.test,
+            "p": self.p_value,
+            "p_adjusted": self.adjusted,
+            "verdict": self.verdict,
+            "within_margin": self.equivalent,
+        }
 
     def mirrored(self) -> "PairedResult":
         """The first model against the second."""
