@@ -28,3 +28,29 @@ def test_a_freed_block_is_used_again() -> None:
     )
     assert kept < plain / 10, "the pages are there already"
     assert plain > 100, "otherwise they are fetched anew"
+
+
+HOLES = """
+import torch
+from types import SimpleNamespace
+from tutelage.posix import resident_bytes
+from tutelage.run.allocator import Heap, keep_freed_memory
+keep_freed_memory()
+heap = Heap()
+def step(number):
+    heap.step(SimpleNamespace(step=number), None, learning_rate=0.0, speed=None)
+    return resident_bytes() >> 20
+kept = torch.ones(16 << 20)
+before = [step(number) for number in (1, 2, 3)][-1]
+torch.ones(64 << 20)
+left = resident_bytes() >> 20
+print(before, left, step(4))
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc's allocator is told to give memory back")
+def test_a_heap_that_has_grown_beyond_its_steps_gives_its_free_pages_back() -> None:
+    done = subprocess.run([sys.executable, "-c", HOLES], capture_output=True, text=True, check=True)
+    before, left, after = map(int, done.stdout.split())
+    assert left >= before + 250, "256 MiB were freed and kept"
+    assert after <= before + 20

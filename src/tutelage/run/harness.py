@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from jinja2 import TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from tutelage.errors import DataError, MissingExtra, ModelError, RecipeError
@@ -82,7 +83,7 @@ def harness(
 
     Raises:
         MissingExtra: the harness is not installed.
-        DataError: no such task, or its data is not to be had (offline: not in the cache).
+        DataError: no such task, one that fails on a row, or its data is not to be had (offline: not in the cache).
         ModelError: the model cannot be loaded, or the folder holds code.
     """
     terminal = terminal or Terminal(quiet=True)
@@ -93,15 +94,19 @@ def harness(
         built, manager = _loaded(lm_eval, tasks)
         loaded = load_for_answers(model)
         vocabulary.add_missing_rows(loaded, spoken.tokenizer.new_ids)
-        found = lm_eval.simple_evaluate(
-            _wrapped(lm_eval, loaded, spoken=spoken, batch_size=tasks.batch_size),
-            tasks=built,
-            task_manager=manager,
-            limit=tasks.limit,
-            bootstrap_iters=0,
-            apply_chat_template=tasks.chat,
-            system_instruction=spoken.policy.system if tasks.chat else None,
-        )
+        wrapped = _wrapped(lm_eval, loaded, spoken=spoken, batch_size=tasks.batch_size)
+        try:
+            found = lm_eval.simple_evaluate(
+                wrapped,
+                tasks=built,
+                task_manager=manager,
+                limit=tasks.limit,
+                bootstrap_iters=0,
+                apply_chat_template=tasks.chat,
+                system_instruction=spoken.policy.system if tasks.chat else None,
+            )
+        except (TemplateError, LookupError, TypeError, ValueError) as error:
+            raise _failed(", ".join(tasks.names), error) from error
     del loaded
     give_back_freed_memory()
     return {name: _scores(told, found["samples"].get(name, [])) for name, told in found["results"].items()}
@@ -205,21 +210,31 @@ def _built(manager: Any, name: str) -> list[Any]:
         loaded = manager.load([name])
     except yaml.YAMLError as error:
         raise DataError(f"the task is not valid YAML: {error}", code="suite", place=name) from None
-    except Exception as error:  # a task may fail in any way of `datasets`, of its template, or of the harness
-        first = (str(error).splitlines() or [""])[0]
+    except (OSError, ValueError) as error:
         raise DataError(
-            f"the task or its data cannot be had: {type(error).__name__}: {first}",
+            f"the data of the task cannot be had: {_in_a_line(error)}",
             code="no-such-data",
             place=name,
             expected="data that is in the cache, on this machine, or on a Hub that can be reached",
             remedy="fetch it once with a connection (HF_HUB_OFFLINE unset), or name local files in the task",
         ) from None
+    except Exception as error:  # a task may fail in any way of its template, of its code, or of the harness
+        raise _failed(name, error) from error
     unsafe = next((key for key, task in loaded["tasks"].items() if task.get_config("unsafe_code")), None)
     if unsafe is not None:
         raise DataError(
             f"the task {unsafe} runs what a model writes", code="suite", place=name, expected="another task"
         )
     return [*loaded["groups"].values()] or [*loaded["tasks"].values()]
+
+
+def _failed(name: str, error: Exception) -> DataError:
+    found = f"the task fails: {_in_a_line(error)}"
+    return DataError(found, code="suite", place=name, expected="a task whose templates fit every row of its data")
+
+
+def _in_a_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
 
 
 def _wrapped(lm_eval: Any, loaded: Any, *, spoken: Speech, batch_size: int) -> Any:
