@@ -11,7 +11,7 @@ demo: $(VENV)/.installed
 	$(BIN)/tutelage demo
 
 test: $(VENV)/.installed-dev check
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -88,7 +88,7 @@ def test_a_second_model_does_not_inherit_trust(tiny_model: Path, tmp_path: Path)
 
     def compared(trust: Any) -> int:
         recipe = tutelage.build({**tree, "model": {"trust_remote_code": trust}})
-        return len(tutelage.compare([str(first), str(second)], recipe, terminal=Listening()).comparison.questions)
+        return len(tutelage.compare([str(first), str(second)], recipe, terminal=Listening()).comparisons[0].items)
 
     for trust in (str(first), True):  # `true` speaks of model.name_or_path, which compare does not name
         with pytest.raises(ModelError, match=r"own\.py"):

@@ -122,7 +122,7 @@ def test_a_run_learns_and_its_adapter_fits_both_bases(quantised_recipe, kind: st
     heard = Listening()
     result = train(quantised_recipe(kind), terminal=heard)
     assert result.outcome.losses[-1] < 0.98 * result.outcome.losses[0]
-    assert result.comparison is not None
+    assert result.comparisons
     assert "own logits" not in heard.text, "the head is fused"
     assert "packing is refused" not in heard.text
     folder = result.output_dir / "model"

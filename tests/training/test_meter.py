@@ -115,6 +115,9 @@ def test_the_peak_is_what_products_reach() -> None:
     """No product of the size measured is much faster than the best of them."""
     peak = measured_peak(CPU, torch.float32)
     assert measured_peak(CPU, torch.float32) == peak, "measured once"
+    for _ in range(4):  # other programs may be running: the best of some
+        measured_peak.cache_clear()
+        peak = max(peak, measured_peak(CPU, torch.float32))
     side = 512
     left = torch.rand(side, side)
     started = time.perf_counter()

@@ -19,6 +19,7 @@ from tutelage.errors import DataError
 from tutelage.recipe import Recipe
 from tutelage.records import Dropped, Entry, Question
 from tutelage.run.assemble import Speech
+from tutelage.run.leaks import leaks
 from tutelage.run.path import Understood, conversations, results
 from tutelage.run.rows import RowReader, RowWriter, choose, question_of
 from tutelage.run.shares import SourceShare, shares_of
@@ -28,6 +29,7 @@ from tutelage.tokens.store import StoreWriter, TokenStore, code_version, store_k
 
 LEDGER, USED = "ledger.jsonl", "used.npy"
 IDENTICAL = "held-out rows that are identical to a trained row"  # key of `Prepared.notes`
+LEAKING = "held-out rows whose prompt is trained, in the same or nearly the same words"  # begins one
 _PACKAGE = Path(__file__).parent.parent
 
 Numbers = npt.NDArray[np.int64]
@@ -174,7 +176,7 @@ def _split(recipe: Recipe, store: TokenStore, ledger: data.Ledger, *, reused: bo
     """Which examples are trained and which are held out; that is written into the ledger."""
     used = np.load(store.folder / USED)
     boundary = store.extra["eval_from"]
-    rows, sources, groups, identities = (used[:, column] for column in range(4))
+    rows, sources, groups = (used[:, column] for column in range(3))
     if boundary >= 0:
         is_held = rows >= boundary
     else:
@@ -182,10 +184,7 @@ def _split(recipe: Recipe, store: TokenStore, ledger: data.Ledger, *, reused: bo
         held = data.split([f"{group:016x}" for group in groups.tolist()], **settings)  # type: ignore[arg-type]
         is_held = np.isin(np.arange(len(rows)), list(held))
     ledger.hold_out(rows[is_held].tolist())
-    notes = dict(store.extra["notes"])
-    same = data.overlap(map(str, identities[~is_held].tolist()), map(str, identities[is_held].tolist()))
-    if same:
-        notes[IDENTICAL] = same
+    notes = store.extra["notes"] | _leaking(recipe, store, used, is_held)
     mixed = _mixed(recipe, rows[~is_held], sources[~is_held])
     source_of_row = np.zeros(store.extra["rows"], dtype=np.int64)
     source_of_row[rows[~is_held]] = sources[~is_held]
@@ -200,6 +199,25 @@ def _split(recipe: Recipe, store: TokenStore, ledger: data.Ledger, *, reused: bo
         shares=_shares(recipe, store, mixed),
         source_of_row=source_of_row,
     )
+
+
+def _leaking(
+    recipe: Recipe, store: TokenStore, used: npt.NDArray[Any], is_held: npt.NDArray[np.bool_]
+) -> dict[str, int]:
+    """What is told of held-out rows that are trained too: those that are identical, and others with the same prompt."""
+    rows, identities = used[:, 0], used[:, 3]
+    same = data.overlap(map(str, identities[~is_held].tolist()), map(str, identities[is_held].tolist()))
+    others = is_held & ~np.isin(identities, identities[~is_held])
+    found = leaks(RowReader(store.folder), trained=rows[~is_held], held=rows[others], seed=recipe.seed)
+    return {
+        note: count
+        for note, count in (
+            (IDENTICAL, same),
+            (f"{LEAKING}; the first: {found.first}", found.count),
+            ("held-out rows that were not compared with the trained ones, but for identical ones", found.unseen),
+        )
+        if count
+    }
 
 
 @dataclass(frozen=True)

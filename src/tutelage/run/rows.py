@@ -2,7 +2,7 @@
 
 import json
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from itertools import islice
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import orjson
 
+from tutelage.curate.echoes import Asked
 from tutelage.records import Conversation, Message, Place, Question, ToolCall
 
 FILE, OFFSETS = "rows.jsonl", "rows.npy"
@@ -86,6 +87,16 @@ class RowReader:
             start = stop
         return parts
 
+    def asked(self) -> Iterator[Asked]:
+        """What is asked in each row, in the order of the places, without making conversations: a tenth of the time."""
+        with self._path.open("rb") as file:
+            for line in file:
+                try:
+                    fields = orjson.loads(line)
+                except ValueError:  # half of a surrogate pair
+                    fields = json.loads(line)
+                yield _asked(fields["messages"], fields["tools"])
+
     def part(self, start: int, stop: int) -> Iterator[Conversation]:
         """The conversations in places [start, stop)."""
         if start == stop:
@@ -94,6 +105,14 @@ class RowReader:
             file.seek(int(self._starts[start]))
             for line in islice(file, stop - start):
                 yield _conversation(json.loads(line))
+
+
+def _asked(messages: Sequence[Mapping[str, Any]], tools: Sequence[Any]) -> Asked:
+    """What the user says in all turns, as `curate.sample` reads it but for empty lines; and system messages and tools
+    as the setting."""
+    said = "\n".join([message["content"] for message in messages if message["role"] == "user"])
+    system = [message["content"] for message in messages if message["role"] == "system"]
+    return Asked(said, json.dumps([system, tools]).encode() if system or tools else b"")
 
 
 def _conversation(fields: dict[str, Any]) -> Conversation:
