@@ -42,7 +42,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,quant,peers,scale,bench]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,quant,peers,scale,bench,semantic]'
 	touch $@
 
 clean:

@@ -25,6 +25,7 @@ LAZY = {
     "bitsandbytes": "tutelage.training.optimizer",
     "ray": "tutelage.run.curating.workers",
     "lm_eval": "tutelage.run.harness",
+    "model2vec": "tutelage.curate.meaning",
 }
 # Base classes of our own that may be inherited from: the error tree and the sections of the recipe.
 OWN_BASES_ALLOWED = {"tutelage.errors", "tutelage.recipe"}

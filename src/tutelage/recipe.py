@@ -247,8 +247,15 @@ class CurateSection(Section):
         None, description="endpoint of a guard model (OpenAI-compatible); its key is read from GUARD_API_KEY"
     )
     guard_model: str | None = Field(None, description="name of the guard model there; rows it calls unsafe go")
+    label_url: str | None = Field(
+        None, description="endpoint of a model that labels rows (OpenAI-compatible); its key is read from LABEL_API_KEY"
+    )
+    label_model: str | None = Field(None, description="name of the labelling model there")
     deduplicate: bool = Field(
         True, description="of prompts that are asked in the same or nearly the same words, keep the best row only"
+    )
+    semantic_model: str | None = Field(
+        None, description="model2vec model (folder or Hub id) by which prompts that mean the same go too; unset: none"
     )
     decontaminate: tuple[str, ...] = Field(
         (), description="evaluation sets whose prompts are not trained on: files, or names of benchmarks as gsm8k"
@@ -403,6 +410,8 @@ _READ_WHEN: dict[str, tuple[Callable[[Recipe], bool], str]] = {
         "no two sources share the rows",
     ),
     "curate.guard_model": (lambda r: r.curate.guard_url is not None, "curate.guard_url names no endpoint"),
+    "curate.label_model": (lambda r: r.curate.label_url is not None, "curate.label_url names no endpoint"),
+    "curate.semantic_model": (lambda r: r.curate.deduplicate, "curate.deduplicate is false"),
     "data.replay_share": (lambda r: r.data.mode == "continual", "data.mode is not continual"),
     "template.train_reasoning": (lambda r: r.template.train_on != "all", "template.train_on all trains every token"),
     "train.num_train_epochs": (lambda r: r.train.max_steps is None, "train.max_steps decides the length of the run"),

@@ -10,8 +10,9 @@ Nobody but the rows that stay is compared with a row that goes: a chain A~B~C do
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal, Protocol
 
 import numpy as np
@@ -34,7 +35,7 @@ from tutelage.curate.shingles import (
 )
 from tutelage.curate.slips import Usage, same_figures, same_question, same_request
 
-Stage = Literal["exact", "near", "short"]
+Stage = Literal["exact", "near", "short", "meaning"]
 JACCARD = 0.8
 EDIT_RATIO = 0.9
 CHUNK = 4096  # texts that are held together
@@ -55,7 +56,7 @@ class Duplicate:
 
     Attributes:
         kept: the row that stays instead.
-        similarity: 1 for exact; else the Jaccard similarity or the edit ratio.
+        similarity: 1 for exact; else the Jaccard similarity, the edit ratio, or the cosine (see `meaning`).
     """
 
     row: int
@@ -109,7 +110,7 @@ def clustered(
     best = _best_of_equal(known.exact, scores)
     rows = np.flatnonzero(best == np.arange(len(best)))
     rows = rows[np.argsort(known.exact[rows], kind="stable")]  # an order that the texts decide
-    near = _near(rows, candidates(known, rows), _Judge(texts, settings, Usage(known.slots, known.counts)), scores)
+    near = _near(rows, candidates(known, rows), Judge(texts, Usage(known.slots, known.counts), settings), scores)
     found = [*near.values()]
     for row in np.flatnonzero(best != np.arange(len(best))).tolist():
         kept = near.get(int(best[row]))
@@ -138,29 +139,43 @@ def _best_of_equal(keys: npt.NDArray[np.uint64], scores: npt.NDArray[np.float32]
 
 
 Verdict = tuple[Stage, float]
+"""At which stage two texts are the same, and how similar they are."""
 
 
-class _Judge:
-    """Compares texts with each other."""
+class Judge:
+    """Compares texts with each other.
 
-    def __init__(self, texts: Texts, settings: U64, usage: Usage) -> None:
-        self._texts, self._settings, self._usage = texts, settings, usage
+    Args:
+        settings: as in `clustered`.
+    """
+
+    def __init__(self, texts: Texts, usage: Usage, settings: U64 | None = None) -> None:
+        self._texts, self._usage, self._settings = texts, usage, settings
 
     def verdict(self, first: int, second: int) -> Verdict | None:
         """At which stage two rows are the same, and how similar they are; None where they are not."""
-        if self._settings[first] != self._settings[second]:
+        if self._settings is not None and self._settings[first] != self._settings[second]:
             return None
-        texts = self._texts[first], self._texts[second]
-        if numbers(texts[0]) != numbers(texts[1]):  # what most rows differ in that are made from one pattern
+        one, other = sorted((self._texts[first], self._texts[second]))  # differences are aligned from the same side
+        found = alike(one, other)
+        if found and found[0] == "short" and not same_question(read(one), read(other), usage=self._usage):
             return None
-        one, other = map(read, texts)
-        if min(len(one.words), len(other.words)) < LONG:
-            ratio = _edit_ratio(one, other)
-            return ("short", ratio) if ratio >= EDIT_RATIO and same_question(one, other, usage=self._usage) else None
-        if not same_figures(one, other) or not same_request(*texts):
-            return None
-        shared = _jaccard(one.text, other.text)
-        return ("near", shared) if shared >= JACCARD else None
+        return found
+
+
+def alike(first: str, second: str) -> Verdict | None:
+    """At which stage two texts are alike enough to be the same, and how similar they are. Of short ones it remains to
+    be asked whether all their differences are slips."""
+    if numbers(first) != numbers(second):  # what most rows differ in that are made from one pattern
+        return None
+    one, other = read(first), read(second)
+    if min(len(one.words), len(other.words)) < LONG:
+        ratio = _edit_ratio(one, other)
+        return ("short", ratio) if ratio >= EDIT_RATIO else None
+    if not same_figures(one, other) or not same_request(first, second):
+        return None
+    shared = _jaccard(one.text, other.text)
+    return ("near", shared) if shared >= JACCARD else None
 
 
 def _jaccard(first: str, second: str) -> float:
@@ -174,37 +189,64 @@ def _edit_ratio(first: Reading, second: Reading) -> float:
         return 1.0
     if not EDITED <= max(len(first.text), len(second.text)) <= EDITED_TO:
         return 0.0
-    forms = ((first.text, second.text), (first.letters, second.letters), (first.core, second.core))
+    forms = {(first.text, second.text), (first.letters, second.letters), (first.core, second.core)}
     return max(OSA.normalized_similarity(one, other, score_cutoff=EDIT_RATIO) for one, other in forms)
 
 
-def _near(rows: I64, pairs: I64, judge: _Judge, scores: npt.NDArray[np.float32]) -> dict[int, Duplicate]:
-    """The rows that go for a better one among `rows`; `pairs` are positions in them."""
-    neighbours = defaultdict[int, dict[int, Verdict]](dict)
-    for pair in pairs.tolist():
-        first, second = int(rows[pair >> 32]), int(rows[pair & 0xFFFFFFFF])
-        if verdict := judge.verdict(first, second):
-            neighbours[first][second] = neighbours[second][first] = verdict
+def _near(rows: I64, pairs: I64, judge: Judge, scores: npt.NDArray[np.float32]) -> dict[int, Duplicate]:
+    """The rows that go for a better one among `rows`; `pairs` are positions in them. A pair is judged when the answer
+    is needed: thousands of copies are each compared with the row that stays, and not with each other."""
+    likely = _Likely(rows, pairs)
     gone: dict[int, Duplicate] = {}
-    for kept in sorted(neighbours, key=lambda row: (-scores[row], row)):
+    stays = set[int]()
+    for kept in likely.rows(scores):
         if kept not in gone:
-            gone.update(_going(kept, gone, neighbours, judge))
+            stays.add(kept)
+            gone.update(_going(kept, (gone, stays), likely, judge))
     return gone
 
 
+class _Likely:
+    """The pairs that may be the same, by either of their rows."""
+
+    def __init__(self, rows: I64, pairs: I64) -> None:
+        first, second = rows[pairs >> 32], rows[pairs & 0xFFFFFFFF]
+        order = np.argsort(np.concatenate([first, second]), kind="stable")
+        self._others = np.concatenate([second, first])[order].astype(np.int32)
+        self._owners, starts = np.unique(np.concatenate([first, second])[order], return_index=True)
+        self._bounds = dict(zip(self._owners.tolist(), pairwise([*starts.tolist(), len(order)]), strict=True))
+
+    def rows(self, scores: npt.NDArray[np.float32]) -> list[int]:
+        """All rows of pairs, the best first, of equal ones the first."""
+        return list(self._owners[np.lexsort((self._owners, -scores[self._owners]))].tolist())
+
+    def of(self, row: int) -> list[int]:
+        """The other rows of its pairs."""
+        start, end = self._bounds[row]
+        return list(self._others[start:end].tolist())
+
+
 def _going(
-    kept: int, gone: Mapping[int, Duplicate], neighbours: Mapping[int, Mapping[int, Verdict]], judge: _Judge
+    kept: int, settled: tuple[Mapping[int, Duplicate], Set[int]], likely: _Likely, judge: Judge
 ) -> dict[int, Duplicate]:
-    """The rows that go for `kept`: its neighbours, and theirs as far as they are like `kept` themselves. Rows that are
-    better than `kept` have gone or were kept before it, with all that is like them."""
+    """The rows that go for `kept`: its neighbours, and theirs as far as they are like `kept` themselves.
+
+    Args:
+        settled: rows that have gone, and those that stay. None of the latter goes for `kept`: they are better, and
+            `kept` would have gone for them.
+    """
+    gone, stays = settled
     found: dict[int, Duplicate] = {}
-    seen, waiting = {kept}, [kept]
+    verdicts = dict[int, Verdict | None]()
+    waiting = [kept]
     while waiting:
-        for row in neighbours[waiting.pop()]:
-            if row in seen or row in gone:
+        via = waiting.pop()
+        for row in likely.of(via):
+            if row in found or row in gone or row in stays:
                 continue
-            seen.add(row)
-            if verdict := neighbours[kept].get(row) or judge.verdict(kept, row):
+            if row not in verdicts:
+                verdicts[row] = judge.verdict(kept, row)
+            if (verdict := verdicts[row]) and (via == kept or judge.verdict(via, row)):
                 found[row] = Duplicate(row, kept, *verdict)
                 waiting.append(row)
     return found

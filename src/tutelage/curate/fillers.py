@@ -15,6 +15,8 @@ Words = tuple[str, ...]
 def without_fillers(text: Sequence[str]) -> Words:
     """The words of a text without its fillers."""
     single, several = _fillers()
+    if single.isdisjoint(text) and several.keys().isdisjoint(text):
+        return tuple(text)
     kept, skip = list[str](), 0
     for place, word in enumerate(text):
         if skip:

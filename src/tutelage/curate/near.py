@@ -29,7 +29,7 @@ def candidates(known: Signatures, rows: I64) -> I64:
     found.extend(_deleted(known, order))
     found.append(_banded(known.short, order, _SHORT_BAND, _SHORT_AGREE))
     found.append(_banded(known.long, order, _LONG_BAND, _LONG_AGREE))
-    return np.unique(np.concatenate(found))
+    return _distinct(np.concatenate(found))
 
 
 def _sharing(keys: U64, rows: I64 | None = None, *, then: U64 | None = None) -> I64:
@@ -52,13 +52,20 @@ def _packed(first: I64, second: I64) -> I64:
     return pairs
 
 
+def _distinct(pairs: I64) -> I64:
+    """Each once, ascending. `np.unique` hashes, which takes ten times as long for pairs of one pattern."""
+    pairs = np.sort(pairs)
+    first: I64 = pairs[np.r_[True, pairs[1:] != pairs[:-1]][: len(pairs)]]
+    return first
+
+
 def _deleted(known: Signatures, order: I64) -> Iterator[I64]:
     for part in range(_PASSES):
         chosen = (known.deletions >> np.uint64(61)) == part
         rows = order[known.deleted_from[chosen]]
         inside = rows >= 0
         by_row = np.argsort(rows[inside], kind="stable")
-        yield np.unique(_sharing(known.deletions[chosen][inside][by_row], rows[inside][by_row]))
+        yield _distinct(_sharing(known.deletions[chosen][inside][by_row], rows[inside][by_row]))
 
 
 def _banded(sketches: Sketches, order: I64, width: int, agree: int) -> I64:
@@ -73,7 +80,7 @@ def _banded(sketches: Sketches, order: I64, width: int, agree: int) -> I64:
         pairs = _sharing(_band(values, start, width), then=_band(values, following, width))
         alike = _agreeing(values, pairs)
         pairs = _most_alike(pairs[alike >= agree], alike[alike >= agree])
-        found = np.union1d(found, _packed(rows[pairs >> 32], rows[pairs & 0xFFFFFFFF]))
+        found = _distinct(np.r_[found, _packed(rows[pairs >> 32], rows[pairs & 0xFFFFFFFF])])
     return found
 
 

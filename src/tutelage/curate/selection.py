@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from xxhash import xxh64_intdigest
 
-from tutelage.curate.alike import SIZE, Alike
+from tutelage.curate.alike import SIZE, Unlike
 from tutelage.curate.coverage import entropy
 from tutelage.curate.taxonomy import Labels
 from tutelage.text import normalised, words
@@ -58,6 +58,9 @@ class Candidates:
         self._names: dict[Cell, int] = {}
         self._cells, self._quality, self._words, self._signatures = array("i"), array("f"), array("i"), bytearray()
 
+    def __len__(self) -> int:
+        return len(self._cells)
+
     def add(self, labels: Labels, *, quality: float, words: int, prompt: str) -> None:
         """Add the next row. `words` is the length of its prompt and answer."""
         assert quality == quality, "the quality of a row is not a number"
@@ -99,6 +102,8 @@ class Quota:
         quota: rows it was asked for in the end, with what other cells could not fill.
         chosen: rows it gave.
         too_similar: rows that were passed over because a better one is too similar.
+        cut_short: chosen rows to which not all similar ones were found: more rows than can be compared share the words
+            of each other.
     """
 
     cell: Cell
@@ -107,6 +112,7 @@ class Quota:
     quota: int
     chosen: int
     too_similar: int
+    cut_short: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,8 +225,7 @@ class _Greedy:
 
     def __init__(self, rows: Columns, members: Rows, max_similarity: float) -> None:
         self.members, self.taken, self._next = members, list[int](), 0
-        self._passed = np.zeros(len(members), dtype=np.bool_)
-        self._alike = Alike(rows.signatures[members], int(max_similarity * SIZE)) if max_similarity < 1 else None
+        self._unlike = Unlike(rows.signatures[members], int(max_similarity * SIZE)) if max_similarity < 1 else None
 
     @property
     def exhausted(self) -> bool:
@@ -230,15 +235,20 @@ class _Greedy:
     @property
     def passed(self) -> int:
         """Rows that were passed over."""
-        return int(np.count_nonzero(self._passed[: self._next]))
+        return 0 if self._unlike is None else int(np.count_nonzero(self._unlike.passed[: self._next]))
+
+    @property
+    def cut_short(self) -> int:
+        """Rows that were taken although not all were found that are like them."""
+        return 0 if self._unlike is None else self._unlike.cut_short
 
     def take(self, count: int) -> None:
         """Go on until so many rows are taken in all, or every row was looked at."""
         while len(self.taken) < count and not self.exhausted:
-            if not self._passed[self._next]:
+            if self._unlike is None or not self._unlike.passed[self._next]:
                 self.taken.append(int(self.members[self._next]))
-                if self._alike is not None:
-                    self._passed[self._alike.behind(self._next, self._passed)] = True
+                if self._unlike is not None:
+                    self._unlike.take(self._next)
             self._next += 1
 
 
@@ -302,7 +312,7 @@ def _choices(rows: Columns, greedy: Sequence[_Greedy], *, quotas: Rows, target: 
 def _quotas(rows: Columns, greedy: Sequence[_Greedy], *, quotas: Rows, wanted: Rows) -> tuple[Quota, ...]:
     # Cells may have taken one more than the last round of rounding gave them: the worst of their rows stays behind.
     return tuple(
-        Quota(name, len(cell.members), even, quota, min(quota, len(cell.taken)), cell.passed)
+        Quota(name, len(cell.members), even, quota, min(quota, len(cell.taken)), cell.passed, cell.cut_short)
         for name, cell, quota, even in zip(rows.names, greedy, quotas.tolist(), wanted.tolist(), strict=True)
     )
 

@@ -8,6 +8,7 @@ Shapes: R rows, S rows with a short sketch, L rows with a long sketch, P = 64 pe
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from sys import intern
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ _SIGNS = regex.compile(r"[[\p{Sm}\p{Sc}%#@&*/\\^]--[~|]]|-(?=\s*\d)|(?<=\d\s*)-"
 _SPACES = regex.compile(r"(?<!\d) | (?!\d)")
 _DIGIT = regex.compile(r"\d")
 _SEED = 20_240_611
-_CACHED = 1024  # texts that are read once, as long as they are: a thousand pages are 100 MB
+_SHORT = 250  # characters: 65,536 texts of that size that are kept at hand take 100 MB, and so do 1,024 pages
 
 U16 = npt.NDArray[np.uint16]
 U64 = npt.NDArray[np.uint64]
@@ -58,18 +59,31 @@ class Reading:
     core: str
 
 
-@lru_cache(maxsize=_CACHED)
 def read(text: str) -> Reading:
-    """The text's words and signs."""
+    """The text's words and signs. Those of the texts that were read last are kept at hand."""
+    return _of_short(text) if len(text) <= _SHORT else _of_long(text)
+
+
+def _reading(text: str) -> Reading:
     text = normalised(text)
-    found = tuple(words(text))
-    return Reading(text, found, tuple(_SIGNS.findall(text)), _letters(found), _letters(without_fillers(found)))
+    found = tuple(map(intern, words(text)))  # a word that stands in many texts is held once
+    core, letters = without_fillers(found), _letters(found)
+    return Reading(text, found, tuple(_SIGNS.findall(text)), letters, letters if core == found else _letters(core))
 
 
-@lru_cache(maxsize=_CACHED)
+_of_short, _of_long = lru_cache(maxsize=1 << 16)(_reading), lru_cache(maxsize=1 << 10)(_reading)
+
+
 def numbers(text: str) -> str:
     """The digits of a text, in order."""
+    return _digits_of_short(text) if len(text) <= _SHORT else _digits_of_long(text)
+
+
+def _digits(text: str) -> str:
     return "".join(_DIGIT.findall(normalised(text)))
+
+
+_digits_of_short, _digits_of_long = lru_cache(maxsize=1 << 16)(_digits), lru_cache(maxsize=1 << 10)(_digits)
 
 
 def _letters(found: Sequence[str]) -> str:
@@ -113,7 +127,7 @@ class Signatures:
 
 def signatures(texts: Sequence[str]) -> Signatures:
     """The signatures of a chunk of texts; it depends on nothing else."""
-    readings = [read(text) for text in texts]
+    readings = [_reading(text) for text in texts]
     sizes = np.array([len(one.words) for one in readings], dtype=np.int32)
     letters = [one.letters for one in readings]
     lengths = np.array([len(one) for one in letters], dtype=np.int32)
@@ -273,9 +287,10 @@ def _grams(texts: Sequence[str], gram: int) -> tuple[npt.NDArray[np.uint32], I64
     return (_mixed(hashes[inside]) >> np.uint64(32)).astype(np.uint32), starts
 
 
-def gram_set(text: str, gram: int = 5) -> set[str]:
+@lru_cache(maxsize=4)  # the one that many are compared with among them
+def gram_set(text: str, gram: int = 5) -> frozenset[str]:
     """The character n-grams of a text."""
-    return {text[place : place + gram] for place in range(max(1, len(text) - gram + 1))}
+    return frozenset(text[place : place + gram] for place in range(max(1, len(text) - gram + 1)))
 
 
 def _deletions(letters: Sequence[str], lengths: I32) -> tuple[U64, I32]:

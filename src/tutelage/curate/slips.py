@@ -9,7 +9,7 @@ place of another.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 import regex
@@ -32,6 +32,7 @@ _QUESTION = regex.compile(r"(?<![^.!?。！？])[^.!?。！？]+[?？]\s*$")  # 
 _SAME_REQUEST = 0.8  # edit ratio
 _REQUEST = 2_000  # characters of a line that ask; a longer one quotes
 _DIGIT = regex.compile(r"\p{N}")
+_ASKED = 1 << 16  # words, and pairs of them, whose slots are kept at hand
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +54,11 @@ class Usage:
 
     def word(self, word: str) -> int:
         """How often a word occurs."""
-        return self._count(int(to_slots(word_hashes([word]))[0]))
+        return self._count(_slot(word))
 
     def pair(self, first: str, second: str) -> int:
         """How often the second word follows the first; 0 where one is empty."""
-        if not (first and second):
-            return 0
-        hashes = word_hashes([first, second])
-        return self._count(int(to_slots(pair_hashes(hashes[:1], hashes[1:]))[0]))
+        return self._count(_slot_of_pair(first, second)) if first and second else 0
 
     def beside(self, word: str, place: Difference) -> int:
         """How often the word stands beside one of its neighbours here, whichever has it oftener."""
@@ -82,6 +80,17 @@ class Usage:
         return int(self._counts[place]) if place < len(self._slots) and self._slots[place] == slot else 0
 
 
+@lru_cache(maxsize=_ASKED)
+def _slot(word: str) -> int:
+    return int(to_slots(word_hashes([word]))[0])
+
+
+@lru_cache(maxsize=_ASKED)
+def _slot_of_pair(first: str, second: str) -> int:
+    hashes = word_hashes([first, second])
+    return int(to_slots(pair_hashes(hashes[:1], hashes[1:]))[0])
+
+
 def same_question(first: Reading, second: Reading, *, usage: Usage) -> bool:
     """Whether all differences of two texts are harmless."""
     if first.signs != second.signs:
@@ -95,7 +104,8 @@ def same_figures(first: Reading, second: Reading) -> bool:
 
 
 def _figures(reading: Reading) -> list[str]:
-    return [word for word in reading.words if _DIGIT.search(word) or word in _denials()]
+    denials = _denials()
+    return [word for word in reading.words if word in denials or (not word.isalpha() and _DIGIT.search(word))]
 
 
 def same_request(first: str, second: str) -> bool:
@@ -107,6 +117,7 @@ def same_request(first: str, second: str) -> bool:
     )
 
 
+@lru_cache(maxsize=64)
 def _request(text: str) -> tuple[str, str]:
     lines = text.strip().splitlines()
     question = _QUESTION.search(lines[-1]) if lines else None

@@ -205,7 +205,7 @@ def _leaking(
     recipe: Recipe, store: TokenStore, used: npt.NDArray[Any], is_held: npt.NDArray[np.bool_]
 ) -> dict[str, int]:
     """What is told of held-out rows that are trained too: those that are identical, and others with the same prompt."""
-    rows, identities = used[:, 0], used[:, 3]
+    rows, identities = used[:, 0].astype(np.int64), used[:, 3]
     same = data.overlap(map(str, identities[~is_held].tolist()), map(str, identities[is_held].tolist()))
     others = is_held & ~np.isin(identities, identities[~is_held])
     found = leaks(RowReader(store.folder), trained=rows[~is_held], held=rows[others], seed=recipe.seed)

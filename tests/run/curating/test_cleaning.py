@@ -71,6 +71,10 @@ def lines(file: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
 
 
+def asked_of(row: dict[str, Any]) -> str:
+    return str(row["instruction"])
+
+
 def asked(row: dict[str, Any]) -> str:
     return str(row["messages"][0]["content"])
 
@@ -215,3 +219,27 @@ def test_ray_gives_the_same(tmp_path: Path) -> None:
     )
     clean(recipe, output=tmp_path / "out", workers=Workers(ray="local"), terminal=Terminal(quiet=True))
     assert {file.name: file.read_bytes() for file in (tmp_path / "out").glob("*.jsonl")} == here
+
+
+def test_what_a_held_out_row_asks_in_nearly_the_same_words_goes(tmp_path: Path) -> None:
+    held = [
+        {"instruction": "Describe the library of Lisbon to a vistor who has 12 hours", "output": "It is large."},
+        {"instruction": "How deep is the sea?", "output": "It is deep."},
+        {"system": "In verse.", "instruction": asked_of(good(5)), "output": "It is wide."},
+        {"instruction": "Write to Ann about the harbuor of Lisbon.", "output": "Dear Ann."},
+    ]
+    recipe = recipes.build(
+        {
+            "data": {
+                "sources": [str(write(tmp_path / "rows.jsonl", [*(good(number) for number in range(80)), SECRET]))],
+                "eval_sources": [str(write(tmp_path / "held.jsonl", held))],
+            },
+            "curate": {"min_relevance": 0.0, "deduplicate": False},
+        }
+    )
+    clean(recipe, output=tmp_path / "out", workers=Workers(1), terminal=Terminal(quiet=True))
+    dropped = {asked(row): row for row in lines(tmp_path / "out" / "dropped.jsonl")}
+    leaks = {asked_of(good(10)), SECRET["instruction"], asked_of(good(5))}
+    assert set(dropped) == leaks, "the whole prompt of good(5) is found in any setting, slips in the same one only"
+    assert {row["reason"] for row in dropped.values()} == {"in an evaluation set"}
+    assert dropped[asked_of(good(10))]["detail"].endswith(f"of a prompt of {tmp_path}/held.jsonl: {asked_of(held[0])}")

@@ -6,21 +6,20 @@ examined by several processes; what was decided is written. Some numbers of each
 
 import shlex
 import time
-from array import array
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tutelage import data
-from tutelage.curate.duplicates import Duplicate, clustered
-from tutelage.curate.shingles import Signatures, join
+from tutelage.curate.duplicates import Duplicate
+from tutelage.curate.meaning import embedder
 from tutelage.recipe import Recipe
+from tutelage.run.curating.asked_labels import Labels
 from tutelage.run.curating.books import FILES, Books
-from tutelage.run.curating.deciding import DUPLICATE, Cause, cause_of
-from tutelage.run.curating.evaluation_sets import evaluation_index
+from tutelage.run.curating.comparing import Gathered, compare
+from tutelage.run.curating.deciding import DUPLICATE, MEANING, Cause, cause_of
+from tutelage.run.curating.evaluation_sets import evaluation_index, held_out
 from tutelage.run.curating.examining import Examiner
 from tutelage.run.curating.guarding import Watch
 from tutelage.run.curating.passes import Passes, results_in
@@ -28,8 +27,6 @@ from tutelage.run.curating.spool import Findings, Prompts
 from tutelage.run.curating.workers import Workers
 from tutelage.run.rows import RowReader
 from tutelage.terminal import Terminal
-
-PASSED_OVER = -1.0  # score of a row that goes anyhow: no other row goes for it
 
 
 @dataclass(frozen=True)
@@ -70,49 +67,49 @@ def clean(
         TutelageError: data that cannot be read, evaluation sets that cannot be found, no room on the disk.
     """
     started = time.perf_counter()
-    index, watch = evaluation_index(recipe), Watch(recipe.curate, Path(output) / "guard")
+    named = recipe.curate.semantic_model
+    embed, index, held = embedder(named) if named else None, evaluation_index(recipe), held_out(recipe)
+    asked = Watch(recipe.curate, Path(output) / "guard"), Labels(recipe.curate, Path(output) / "labels")
     sources = (*recipe.data.trained, *recipe.data.eval_sources)
     with results_in(Path(output), FILES.values(), sources=sources) as work, Books(recipe, work) as books:
         passes = Passes(recipe, work, workers or Workers(), terminal or Terminal())
         rows = passes.read(books.unreadable)
         examiner = passes.examiner(rows, index)
         with Prompts(work / "prompts") as prompts, Findings(work / "findings") as findings:
-            repeated = _examined(passes, rows, examiner=examiner, watch=watch, files=(findings, prompts))
+            gathered = _examined(passes, rows, examiner=examiner, asked=asked, files=(findings, prompts))
+            if held or recipe.curate.deduplicate:
+                passes.terminal.say("comparing prompts")
+            compared = compare(gathered, held, deduplicate=recipe.curate.deduplicate, embed=embed)
             for place, (row, found) in enumerate(zip(passes.again(rows), findings, strict=True)):
-                cause = cause_of(found, recipe.curate) or _repeats(repeated.get(place), rows)
+                found = replace(found, leak=found.leak or compared.leaks.get(place))
+                cause = cause_of(found, recipe.curate) or _repeats(compared.repeated.get(place), rows)
                 books.enter(row, found, cause=cause)
         again = [f"--data {shlex.quote(source.path)}" for source in recipe.data.trained]
         command = f"tutelage data clean {' '.join(again)} --output {shlex.quote(f'{output}-again')}"
-        ledger, figures = books.close(examiner, rows, repeated=list(repeated.values()), command=command)
+        ledger, figures = books.close(examiner, rows, repeated=list(compared.repeated.values()), command=command)
     return Cleaned(Path(output), ledger, figures, time.perf_counter() - started)
 
 
 def _examined(
-    passes: Passes, rows: RowReader, *, examiner: Examiner, watch: Watch, files: tuple[Findings, Prompts]
-) -> dict[int, Duplicate]:
-    """Examine all rows, and compare those that may stay with each other: place of a row that goes -> for which one."""
-    section, (findings, prompts) = passes.recipe.curate, files
-    scores, settings, signatures = array("f"), array("Q"), list[Signatures]()
-    for unguarded, of_part in passes.examined(rows, examiner):
-        part = list(rows.part(len(scores), len(scores) + len(unguarded))) if section.guard_url else []
-        found = watch.over(unguarded, part, examiner=examiner)
+    passes: Passes,
+    rows: RowReader,
+    *,
+    examiner: Examiner,
+    asked: tuple[Watch, Labels],
+    files: tuple[Findings, Prompts],
+) -> Gathered:
+    """Examine all rows, and gather what those are compared by that may stay."""
+    findings, prompts = files
+    gathered = Gathered(passes.recipe.curate, prompts)
+    for found, of_part in passes.examined(rows, examiner):
+        part = list(rows.part(len(gathered), len(gathered) + len(found))) if any(one.asks for one in asked) else []
+        for one in asked:
+            found = one.over(found, part, examiner=examiner)
         findings.extend(found)
-        signatures.append(of_part)
-        for one in found:
-            prompts.append(one.prompt)
-            settings.append(one.setting)
-            scores.append(PASSED_OVER if cause_of(one, section) else one.scores.overall)
-    watch.tell(passes.terminal.note)
-    if not (section.deduplicate and signatures):
-        return {}
-    passes.terminal.say("comparing prompts")
-    same = clustered(
-        join(signatures),
-        prompts,
-        scores=np.asarray(scores, dtype=np.float32),
-        settings=np.asarray(settings, dtype=np.uint64),
-    )
-    return {one.row: one for one in same.duplicates if scores[one.row] != PASSED_OVER}
+        gathered.add(found, of_part)
+    for one in asked:
+        one.tell(passes.terminal.note)
+    return gathered
 
 
 def _repeats(one: Duplicate | None, rows: RowReader) -> Cause | None:
@@ -120,7 +117,11 @@ def _repeats(one: Duplicate | None, rows: RowReader) -> Cause | None:
     if one is None:
         return None
     (kept,) = rows.part(one.kept, one.kept + 1)
-    return Cause("duplicates", DUPLICATE, f"{one.stage}, {one.similarity:.2f}, as at {kept.place}")
+    return Cause(
+        "duplicates",
+        MEANING if one.stage == "meaning" else DUPLICATE,
+        f"{one.stage}, {one.similarity:.2f}, as at {kept.place}",
+    )
 
 
 def show_cleaned(result: Cleaned, terminal: Terminal) -> None:

@@ -8,6 +8,7 @@ from tutelage.run.curating.examining import Examined
 SHOWN = 3  # doubts of a row, the dearest first
 STAGES = ("quality", "safety", "contamination", "duplicates")
 DUPLICATE = "asked before"
+MEANING = "means the same as another row"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The prompts that a model will be asked, gathered from files and from public benchmarks by name."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from tutelage.curate.sample import sample
 from tutelage.errors import DataError
 from tutelage.recipe import DataSection, Recipe, Source
 from tutelage.records import Conversation, Row
+from tutelage.run.curating.examining import asked, setting_of, without_personal_data
 from tutelage.run.path import conversations
 
 
@@ -35,6 +37,30 @@ def evaluation_index(recipe: Recipe) -> Index | None:
     if recipe.curate.personal_data == "keep":
         return Index.of(prompts)
     return Index.of((name, redacted(prompt)[0]) for name, prompt in prompts)  # as the rows that are compared with them
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """What a row of the recipe's own held-out sources asks, as rows are examined: see `Examined`."""
+
+    name: str
+    prompt: str
+    setting: int
+
+
+def held_out(recipe: Recipe) -> list[HeldOut]:
+    """What the rows of `data.eval_sources` ask.
+
+    Raises:
+        DataError: a source that cannot be read.
+    """
+    redacts, found = recipe.curate.personal_data != "keep", list[HeldOut]()
+    for source in recipe.data.eval_sources:
+        for row in conversations(DataSection(), [source], formats=[]):
+            if isinstance(row, Conversation):
+                shown = without_personal_data(row) if redacts else row
+                found.append(HeldOut(source.path, asked(sample(shown, "und")), setting_of(shown)))
+    return found
 
 
 def _is_benchmark(name: str) -> bool:

@@ -120,12 +120,18 @@ def _examined(
         language=seen.language,
         prompt_words=count_words(seen.prompt),
         answer_words=count_words(seen.answer),
-        prompt=seen.prompt if seen.prompts else seen.answer,
-        setting=_setting(row),
+        prompt=asked(seen),
+        setting=setting_of(row),
     )
 
 
-def _setting(row: Conversation) -> int:
+def asked(seen: Sample) -> str:
+    """What duplicates are told by: all that was asked; of plain text, the text."""
+    return seen.prompt if seen.prompts else seen.answer
+
+
+def setting_of(row: Conversation) -> int:
+    """Hash of the system messages and tools; 0 for none."""
     told = [normalised(message.content) for message in row.messages if message.role == "system"]
     return xxh64_intdigest(json.dumps([told, row.tools], sort_keys=True).encode()) if told or row.tools else 0
 

@@ -1,6 +1,5 @@
 """The rows that may stay, shown to a guard model where the recipe names one."""
 
-import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -8,11 +7,10 @@ from pathlib import Path
 
 from tutelage.curate.guard import verdicts
 from tutelage.curate.sample import sample
-from tutelage.endpoint import Endpoint
-from tutelage.errors import RecipeError
 from tutelage.recipe import CurateSection
 from tutelage.records import Conversation
 from tutelage.run.curating.deciding import cause_of
+from tutelage.run.curating.endpoints import named
 from tutelage.run.curating.examining import Examined, Examiner, Guarded
 
 KEY = "GUARD_API_KEY"  # the environment variable that holds the key, where the endpoint wants one
@@ -30,18 +28,14 @@ class Watch:
     """
 
     def __init__(self, section: CurateSection, cache: Path) -> None:
-        if section.guard_url and not section.guard_model:
-            raise RecipeError(
-                "`curate.guard_url` names an endpoint, but `curate.guard_model` no model",
-                code="recipe-value",
-                place="curate.guard_model",
-                expected="the name of the guard model there",
-                remedy="--set curate.guard_model=NAME",
-            )
         self._section, self._cache = section, cache
-        key = KEY if os.environ.get(KEY) else None
-        self._guard = Endpoint(section.guard_url, section.guard_model or "", key) if section.guard_url else None
+        self._guard = named("guard", section.guard_url, model=section.guard_model, key=KEY)
         self._unknown = Counter[str]()
+
+    @property
+    def asks(self) -> bool:
+        """Whether there is a guard."""
+        return self._guard is not None
 
     def over(self, found: list[Examined], rows: Sequence[Conversation], *, examiner: Examiner) -> list[Examined]:
         """The findings of some rows with the guard's verdicts. Rows that go anyhow are not sent.

@@ -11,6 +11,7 @@ from tutelage import data
 from tutelage.curate.selection import By, Candidates, Selection, select
 from tutelage.recipe import Recipe
 from tutelage.records import Entry
+from tutelage.run.curating.asked_labels import Labels
 from tutelage.run.curating.books import dropped_entry, findings_of
 from tutelage.run.curating.passes import Passes, results_in
 from tutelage.run.curating.spool import Findings
@@ -72,16 +73,19 @@ def select_rows(
         TutelageError: data that cannot be read, no room on the disk.
     """
     started = time.perf_counter()
-    ledger = data.Ledger()
+    ledger, labels = data.Ledger(), Labels(recipe.curate, Path(output) / "labels", every=True)
     with results_in(Path(output), FILES.values(), sources=recipe.data.trained) as work:
         passes = Passes(recipe, work, workers or Workers(), terminal or Terminal())
         rows = passes.read(lambda row: ledger.add(dropped_entry(row)))
         candidates, examiner = Candidates(), passes.examiner(rows, None)
         with Findings(work / "findings") as findings:
             for found, _ in passes.examined(rows, examiner):
+                part = list(rows.part(len(candidates), len(candidates) + len(found))) if labels.asks else []
+                found = labels.over(found, part, examiner=examiner)
                 findings.extend(found)
                 for one in found:
                     candidates.add(one.labels, quality=one.scores.overall, words=one.words, prompt=one.prompt)
+            labels.tell(passes.terminal.note)
             chosen = select(
                 candidates.columns(),
                 target=wanted.rows,
@@ -126,4 +130,8 @@ def show_selected(result: Selected, terminal: Terminal) -> None:
         terminal.note(f"{' x '.join(one.cell)}: {one.missing:,} rows fewer than its share: {one.reason}")
     if len(selection.shortfalls) > SHOWN:
         terminal.note(f"and {len(selection.shortfalls) - SHOWN} more cells; all in {FILES['figures']}")
+    if cut_short := sum(quota.cut_short for quota in selection.quotas):
+        terminal.note(
+            f"{cut_short:,} rows were not compared with all that may be like them: too many share their words"
+        )
     terminal.say("rows: ", (str(result.output / FILES["selected"]), "bold"))
