@@ -208,8 +208,9 @@ def safety() -> dict[str, Any]:
         rows = _written(Path(folder) / "rows.jsonl", [(prompt, f"To answer this: {prompt}") for prompt in safe])
         recipe = recipes.build({"data": {"sources": [str(rows)]}, "curate": {"personal_data": "drop"}})
         clean(recipe, output=Path(folder) / "out", terminal=Terminal(quiet=True))
-        dropped = [json.loads(line) for line in (Path(folder) / "out" / "dropped.jsonl").open(encoding="utf-8")]
-    return {"safe_prompts": len(safe), "dropped": sum(row["reason"] == "personal data" for row in dropped)}
+        report = json.loads((Path(folder) / "out" / "report.json").read_text(encoding="utf-8"))
+    dropped = {one["reason"]: one["count"] for one in report["losses"] if one["stage"] == "safety"}
+    return {"safe_prompts": len(safe), "dropped": sum(dropped.values()), "reasons": dropped}
 
 
 def million() -> dict[str, Any]:

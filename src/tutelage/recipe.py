@@ -454,7 +454,7 @@ def refuse_curation(recipe: Recipe) -> None:
     for key in recipe_keys.given(recipe):
         if key.startswith("curate."):
             raise RecipeError(
-                f"`{key}` is set, but nothing would read it: `tutelage data clean` reads it, training does not",
+                f"`{key}` is set, but nothing would read it: `tutelage data clean` reads it, this verb does not",
                 code="unread-key",
                 place="recipe",
                 remedy=f"remove {key}, or give it to tutelage data clean with --set",

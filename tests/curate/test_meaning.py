@@ -61,6 +61,13 @@ def test_denials_numbers_and_signs_make_another_question(other: str) -> None:
     assert same(["How to make bread", other]) == []
 
 
+def test_what_is_asked_of_the_same_text_decides() -> None:
+    text = "bread bread bread bread sky sky blue blue bread\nsky sky sky sky blue bread bread."
+    assert same([f"How to make bread\n{text}", f"Why blue\n{text}"]) == []
+    assert same([f"{text} How to make bread?", f"{text} Why blue?"]) == []
+    assert len(same([f"How to make bread\n{text}", f"How to bake a loaf\n{text}"])) == 1
+
+
 def test_only_in_the_same_setting() -> None:
     texts = ["How to make bread", "How to bake bread"] * 2
     assert [(one.row, one.kept) for one in same(texts, settings=[1, 2, 2, 1])] == [(2, 1), (3, 0)]

@@ -17,9 +17,14 @@ from tutelage import recipe as recipes
 from tutelage import recipe_keys
 from tutelage.errors import RecipeError
 from tutelage.recipe import Recipe, Section, Source
+from tutelage.run.chatting import chat
 from tutelage.run.curating.cleaning import clean
+from tutelage.run.curating.mixing import mix
 from tutelage.run.curating.workers import Workers
+from tutelage.run.doctoring import doctor
+from tutelage.run.inspecting import inspect
 from tutelage.run.preflighting import preflight
+from tutelage.run.previewing import preview
 from tutelage.run.training import train
 
 # All keys. Adding one is a reviewed act: say here that it is wanted.
@@ -166,14 +171,25 @@ def refused(make_recipe, folder: Path, run: str, key: str) -> None:
         recipes.build(tree)
 
 
+WITHOUT_CURATION = (
+    lambda recipe: train(recipe, terminal=Listening()),
+    lambda recipe: preflight(recipe, terminal=Listening()),
+    lambda recipe: inspect(recipe, with_model=False),
+    preview,
+    doctor,
+    lambda recipe: chat(recipe, [], write=str),
+    lambda recipe: mix(recipe, output=f"{recipe.output_dir}-mixed"),
+)
+
+
 @pytest.mark.parametrize("key", sorted(CURATE - MODELS))
-def test_training_refuses_what_only_a_curation_reads(make_recipe, key: str) -> None:
+def test_other_verbs_refuse_what_only_a_curation_reads(make_recipe, key: str) -> None:
     section, name = key.split(".")
     value = Recipe.model_fields[section].annotation.model_fields[name].default
     recipe = make_recipe(questions(10), curate={name: value})
-    for verb in (train, preflight):
+    for verb in WITHOUT_CURATION:
         with pytest.raises(RecipeError, match=rf"`{key}` is set, but nothing would read it.*data clean"):
-            verb(recipe, terminal=Listening())
+            verb(recipe)
 
 
 def test_a_curation_reads_every_key_of_its_own(make_recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

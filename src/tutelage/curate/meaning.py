@@ -2,7 +2,8 @@
 each token. No network is computed, so a processor embeds tens of thousands of prompts a second.
 
 Such a vector knows no order of words and little of small ones. So what is near in meaning must also have the same
-numbers and signs and deny as often; and the first of the most alike rows that stay is the one a row goes for.
+numbers and signs and deny as often, and where a text is quoted, what is asked of it must be near in meaning by itself.
+A row goes for the nearest one that stays.
 
 Shapes: N rows, D dimensions, B rows of a block, K rows that stay.
 """
@@ -15,7 +16,7 @@ import numpy.typing as npt
 
 from tutelage.curate.duplicates import Duplicate, Texts
 from tutelage.curate.shingles import I64, read
-from tutelage.curate.slips import same_figures
+from tutelage.curate.slips import request, same_figures
 from tutelage.errors import MissingExtra, ModelError
 
 COSINE = 0.9
@@ -79,26 +80,33 @@ def same_meaning(
     found = list[Duplicate]()
     for group in np.split(order, np.flatnonzero(np.diff(settings[order])) + 1):
         if len(group) > 1:
-            found += _Nearest(texts, group, _embedded(texts, group, embed)).duplicates()
+            found += _Nearest(texts, group, embed).duplicates()
     return sorted(found, key=lambda one: one.row)
 
 
 def _embedded(texts: Texts, rows: I64, embed: Embed) -> Vectors:
-    """Unit vectors of rows; 0 for texts without a token that the model knows."""
     vectors_ND = np.zeros((0, 0), dtype=np.float32)
     for start in range(0, len(rows), _BLOCK):
-        part = embed([texts[row] for row in rows[start : start + _BLOCK].tolist()])
+        part = _units([texts[row] for row in rows[start : start + _BLOCK].tolist()], embed)
         if not start:
             vectors_ND = np.empty((len(rows), part.shape[1]), dtype=np.float32)
-        vectors_ND[start : start + len(part)] = part / np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-9)
+        vectors_ND[start : start + len(part)] = part
     return vectors_ND
+
+
+def _units(texts: Sequence[str], embed: Embed) -> Vectors:
+    """Unit vectors; 0 for texts without a token that the model knows."""
+    vectors = embed(texts)
+    units: Vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    return units
 
 
 class _Nearest:
     """Compares rows with the better ones that stay, block by block."""
 
-    def __init__(self, texts: Texts, rows: I64, vectors_ND: Vectors) -> None:
-        self._texts, self._rows, self._vectors_ND = texts, rows, vectors_ND
+    def __init__(self, texts: Texts, rows: I64, embed: Embed) -> None:
+        self._texts, self._rows, self._embed = texts, rows, embed
+        self._vectors_ND = _embedded(texts, rows, embed)
         self._stay = list[int]()  # positions
 
     def duplicates(self) -> list[Duplicate]:
@@ -138,9 +146,15 @@ class _Nearest:
         row = int(self._rows[place])
         for cosine, other in sorted(near, key=lambda one: (-one[0], one[1]))[:_TRIED]:
             kept = int(self._rows[other])
-            if same_figures(read(self._texts[row]), read(self._texts[kept])):
+            texts = self._texts[row], self._texts[kept]
+            if same_figures(*map(read, texts)) and self._same_request(*texts):
                 return Duplicate(row, kept, "meaning", min(cosine, 1.0))
         return None
+
+    def _same_request(self, first: str, second: str) -> bool:
+        parts = [pair for pair in zip(request(first), request(second), strict=True) if all(pair)]
+        units = [_units(pair, self._embed) for pair in parts if pair[0] != pair[1]]
+        return all(float(one @ other) >= COSINE for one, other in units)
 
 
 def _near(cosines: Vectors, positions: I64) -> list[tuple[float, int]]:

@@ -113,12 +113,13 @@ def same_request(first: str, second: str) -> bool:
     alike, and so are the questions that they end in."""
     return all(
         Levenshtein.normalized_similarity(*map(normalised, pair)) >= _SAME_REQUEST
-        for pair in zip(_request(first), _request(second), strict=True)
+        for pair in zip(request(first), request(second), strict=True)
     )
 
 
 @lru_cache(maxsize=64)
-def _request(text: str) -> tuple[str, str]:
+def request(text: str) -> tuple[str, str]:
+    """What a text with a quotation asks of it: its first line, and the question that it ends in; empty for none."""
     lines = text.strip().splitlines()
     question = _QUESTION.search(lines[-1]) if lines else None
     return lines[0][:_REQUEST] if len(lines) > 1 else "", question[0][-_REQUEST:] if question else ""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from tutelage.inference.generate import stream
-from tutelage.recipe import Recipe
+from tutelage.recipe import Recipe, refuse_curation
 from tutelage.records import Message
 from tutelage.run.answering import load_for_answers
 from tutelage.run.assemble import speech
@@ -21,6 +21,7 @@ def chat(recipe: Recipe, lines: Iterable[str], *, write: Callable[[str], None]) 
     Returns:
         The turns since the last reset.
     """
+    refuse_curation(recipe)
     spoken = speech(recipe)
     model = load_for_answers(recipe.model)
     limit = recipe.evaluate.max_new_tokens

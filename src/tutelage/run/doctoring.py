@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 
 from tutelage.errors import TemplateError
 from tutelage.model.loading import served_stops
-from tutelage.recipe import Recipe
+from tutelage.recipe import Recipe, refuse_curation
 from tutelage.records import Dropped, Example, Message
 from tutelage.run.assemble import Speech, speech
 from tutelage.run.diagnosis import Diagnosis, Difference, Finding, Stops, Token
@@ -31,6 +31,7 @@ def doctor(recipe: Recipe) -> Diagnosis:
     Raises:
         ModelError, TemplateError, RecipeError: tokenizer or template are missing or broken.
     """
+    refuse_curation(recipe)
     spoken = speech(recipe)
     findings = tuple(diagnose(spoken))
     backend = spoken.tokenizer.backend

@@ -12,6 +12,7 @@ from tutelage.recipe import Recipe
 from tutelage.terminal import Terminal
 
 LOCK = ".lock"
+ANOTHER = "--set output_dir=ANOTHER/FOLDER"
 
 
 @contextmanager
@@ -25,19 +26,19 @@ def claimed(recipe: Recipe, *, resume: bool, terminal: Terminal) -> Iterator[Pat
     output = Path(recipe.output_dir)
     try:
         if (output / "recipe.yaml").exists() and not resume:
-            os.close(_locked(output))  # nobody is at work there
+            os.close(locked(output, ANOTHER))  # nobody is at work there
             aside = _free(output)
             output.rename(aside)
             terminal.note(f"{output} holds an earlier run; it is now {aside}")
         output.mkdir(parents=True, exist_ok=True)
-        lock = _locked(output)
+        lock = locked(output, ANOTHER)
         (output / "recipe.yaml").touch()
     except OSError as error:
         raise TrainingError(
             f"the output folder cannot be written: {error.strerror}",
             code="cannot-write",
             place=str(output),
-            remedy="--set output_dir=ANOTHER/FOLDER",
+            remedy=ANOTHER,
         ) from None
     try:
         yield output
@@ -45,8 +46,16 @@ def claimed(recipe: Recipe, *, resume: bool, terminal: Terminal) -> Iterator[Pat
         os.close(lock)
 
 
-def _locked(output: Path) -> int:
-    """The lock's descriptor; closing it unlocks."""
+def locked(output: Path, elsewhere: str) -> int:
+    """The lock's descriptor; closing it unlocks.
+
+    Args:
+        elsewhere: what sends the results to another folder.
+
+    Raises:
+        TrainingError: another process holds the folder.
+        OSError: the folder cannot be written to.
+    """
     lock = os.open(output / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         posix.lock(lock)
@@ -57,7 +66,7 @@ def _locked(output: Path) -> int:
             f"another run is at work in this folder (process {holder or 'unknown'})",
             code="folder-in-use",
             place=str(output),
-            remedy="wait for it, or --set output_dir=ANOTHER/FOLDER",
+            remedy=f"wait for it, or {elsewhere}",
         ) from None
     os.ftruncate(lock, 0)
     os.lseek(lock, 0, os.SEEK_SET)

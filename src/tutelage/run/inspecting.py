@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tutelage import data
-from tutelage.recipe import Recipe
+from tutelage.recipe import Recipe, refuse_curation
 from tutelage.records import Conversation, Dropped, Entry
 from tutelage.run.assemble import Speech, speech
 from tutelage.run.path import chunks, conversations, examples
@@ -60,6 +60,7 @@ def inspect(recipe: Recipe, *, with_model: bool, rows: int = 5, terminal: Termin
         with_model: render and tokenise as training would; else only read and understand.
         rows: how many of the first rows are kept for showing.
     """
+    refuse_curation(recipe)
     spoken = speech(recipe) if with_model else None
     ledger, formats, notes = data.Ledger(), list[str](), dict[str, int]()
     first: list[Conversation | Dropped] = []

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from rich.text import Text
 
-from tutelage.recipe import Recipe
+from tutelage.recipe import Recipe, refuse_curation
 from tutelage.records import Conversation, Dropped
 from tutelage.run.assemble import Speech, speech
 from tutelage.run.coloured import Look, interlinear, legend, look_of, readable, role_table, running
@@ -65,6 +65,7 @@ def preview(recipe: Recipe) -> Previews:
     Raises:
         TutelageError: data, tokenizer or template cannot be read.
     """
+    refuse_curation(recipe)
     spoken = speech(recipe)
     formats: list[str] = []
     kept: list[Encoded] = []

@@ -95,7 +95,7 @@ def test_every_row_ends_in_one_place_with_its_reason(tmp_path: Path) -> None:
     by_row = {entry.row: entry for entry in entries}
     assert all(by_row[row["provenance"]["row"]].reason == row["reason"] for row in dropped)
     assert {path.name for path in output.iterdir()} == {
-        "clean.jsonl", "dropped.jsonl", "ledger.jsonl", "report.html", "report.json",
+        "clean.jsonl", "dropped.jsonl", "ledger.jsonl", "report.html", "report.json", ".lock",
     }  # fmt: skip
 
 

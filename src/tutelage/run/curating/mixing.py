@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tutelage import data
-from tutelage.recipe import Recipe
+from tutelage.recipe import Recipe, refuse_curation
 from tutelage.records import Conversation, Entry
 from tutelage.run.curating.books import dropped_entry, provenance
 from tutelage.run.curating.passes import ROWS_OF_A_PART, Passes, results_in
@@ -68,11 +68,12 @@ def mix(recipe: Recipe, *, output: str | Path, terminal: Terminal | None = None)
     Raises:
         TutelageError: data that cannot be read, a share of a source without rows, no room on the disk.
     """
+    refuse_curation(recipe)
     started = time.perf_counter()
     ledger, sources = data.Ledger(), array("q")
     with results_in(Path(output), FILES.values(), sources=recipe.data.trained) as work:
         passes = Passes(recipe, work, Workers(1), terminal or Terminal())
-        rows = passes.read(lambda row: ledger.add(dropped_entry(row)), sources=sources)
+        rows = passes.read(lambda row: ledger.add(dropped_entry(row)), sources=sources, as_it_is=True)
         of_place = np.asarray(sources, dtype=np.int64)
         places = [np.flatnonzero(of_place == number) for number in range(len(recipe.data.trained))]
         held = [len(part) for part in places]
